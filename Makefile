@@ -1,0 +1,37 @@
+# Two commands do everything: `make demo` installs and runs the main job, `make test` installs and runs the tests.
+PYTEST = .venv/bin/python -m pytest
+SCENARIOS ?= 01 02 03 05 06 07 08 22
+
+.PHONY: demo test slow lint format bench conformance setup clean
+
+demo:
+	@scripts/setup report
+	@.venv/bin/lowtide demo
+
+setup:
+	@scripts/setup report,dev
+
+test: setup
+	@$(PYTEST) -n 2 -m "not slow" --cov --cov-report=term:skip-covered -q
+
+slow: setup
+	@$(PYTEST) -n 2 -m slow -q
+
+lint: setup
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+format: setup
+	@.venv/bin/ruff check --fix-only --quiet .
+	@.venv/bin/ruff format .
+
+bench: setup
+	@.venv/bin/python benchmarks/run.py
+
+conformance: setup
+	@.venv/bin/python -m tests.conformance $(SCENARIOS)
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .coverage build dist

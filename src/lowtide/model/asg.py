@@ -1,0 +1,66 @@
+"""Auto Scaling groups as AWS shows them, and as the autoscaler's AWS provider reads them."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+class Lifecycle(enum.StrEnum):
+    """Lifecycle states of an instance in its group that matter here."""
+
+    PENDING = "Pending"
+    IN_SERVICE = "InService"
+    TERMINATING = "Terminating"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceShape:
+    """What the autoscaler's instance list knows of a type (cloudprovider/aws/ec2_instance_types.go)."""
+
+    name: str
+    vcpu: int
+    memory_mib: int
+    gpu: int
+    arch: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """An instance of a group; ``capacity_type`` is ``spot`` or ``on-demand``."""
+
+    id: str
+    zone: str
+    instance_type: str
+    capacity_type: str
+    launched_ms: int
+    lifecycle: Lifecycle = Lifecycle.IN_SERVICE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScalingActivity:
+    """One scaling activity; the autoscaler only asks whether a recent one Failed."""
+
+    start_ms: int
+    failed: bool
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AutoScalingGroup:
+    """A group at one moment.
+
+    ``shapes`` are the types it may launch, the first one is the autoscaler's template; an empty tuple
+    means the type is not in the autoscaler's list. ``activities`` are newest first.
+    """
+
+    name: str
+    min_size: int
+    max_size: int
+    desired: int
+    zones: tuple[str, ...]
+    tags: Mapping[str, str] = field(default_factory=dict)
+    shapes: tuple[InstanceShape, ...] = ()
+    instances: tuple[Instance, ...] = ()
+    activities: tuple[ScalingActivity, ...] = ()

@@ -1,0 +1,6 @@
+"""The digital twin: event kernel, virtual clock, kubelet and controllers.
+
+Why it exists: it drives engine and cloud through hours of cluster life in a second of real time.
+
+What it must not know: real time, the network, and how a report looks.
+"""
