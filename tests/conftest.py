@@ -1,0 +1,33 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def find_shared(relative: str) -> Path | None:
+    """Return a file of the shared data, or None where this machine has none."""
+    places = [os.environ.get("LOWTIDE_DATA"), str(ROOT.parent / "shared" / "data")]
+    for place in places:
+        if place and (Path(place) / relative).exists():
+            return Path(place) / relative
+    return None
+
+
+@pytest.fixture
+def shared_data() -> Callable[[str], Path]:
+    """A function from a relative path to a file of the shared data; skips the test without it."""
+
+    def find(relative: str) -> Path:
+        found = find_shared(relative)
+        if found is None:
+            pytest.skip(f"needs shared data {relative} (set LOWTIDE_DATA)")
+        return found
+
+    return find
