@@ -91,7 +91,7 @@ class NodeGroup:
     @property
     def capacity_type(self) -> str:
         """``spot``, ``on-demand`` or ``mixed``."""
-        if self.on_demand_percent >= 100:  # noqa: PLR2004 - a percentage
+        if self.on_demand_percent >= 100:
             return ON_DEMAND
         return SPOT if self.on_demand_base == 0 and self.on_demand_percent == 0 else "mixed"
 

@@ -63,7 +63,7 @@ def parse_quantity(text: str) -> Fraction:
         return Fraction(number) * _MULTIPLIERS[suffix]
     if suffix[0] in "eE" and len(suffix) > 1 and suffix[1:].lstrip("+-").isdigit():
         exponent = int(suffix[1:])
-        if abs(exponent) > 30:  # noqa: PLR2004 - beyond any quantity the API server stores
+        if abs(exponent) > 30:
             msg = f"{text!r} is out of range"
             raise ValueError(msg)
         return Fraction(number) * Fraction(10) ** exponent
