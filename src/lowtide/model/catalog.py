@@ -79,3 +79,19 @@ class Ami:
     name_pattern: str = ""
     owner: str = ""
     image_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceRow:
+    """One line of ``lowtide prices``; None is what is not known, or not meant (no GPU to divide by).
+
+    The prices per GPU-hour divide by whole NVIDIA GPUs. ``priced_as`` is empty without a price.
+    """
+
+    instance_type: InstanceType
+    on_demand_usd_per_hour: float | None
+    spot_usd_per_hour: float | None
+    on_demand_usd_per_gpu_hour: float | None
+    spot_usd_per_gpu_hour: float | None
+    interruption_band: int | None
+    priced_as: str

@@ -27,7 +27,10 @@ class Hardening:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Volume:
-    """A root volume; price in USD per month for the whole volume, as AWS bills EBS."""
+    """A root volume.
+
+    ``usd_per_month`` is for whole volumes, as AWS bills EBS, and includes the group's additional volumes.
+    """
 
     gib: int
     type: str

@@ -36,8 +36,9 @@ class Snapshot:
     """The world at ``now_ms``.
 
     ``pods`` holds every pod that has not finished, bound or not. ``groups`` is what AWS would answer now; the
-    autoscaler reads it through its own cache. ``priorities`` is the priority expander's ConfigMap
-    entry ``priorities`` when there is one.
+    autoscaler reads it through its own cache. ``priorities`` is the priority expander's table (priority
+    to patterns of group names), None without a usable one. ``controllers`` maps the uid of each
+    controller that exists to its replicas; None skips rules that ask for it.
     """
 
     now_ms: int
@@ -48,5 +49,5 @@ class Snapshot:
     budgets: tuple[PodDisruptionBudget, ...] = ()
     deletions: tuple[Deletion, ...] = ()
     deletion_results: tuple[DeletionResult, ...] = ()
-    priorities: str | None = None
+    priorities: Mapping[int, tuple[str, ...]] | None = None
     controllers: Mapping[str, int] | None = None
