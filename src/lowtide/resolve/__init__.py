@@ -4,3 +4,9 @@ Why it exists: labels, taints, tags, allocatable and prices are born here, once,
 
 What it must not know: how a cluster is simulated, rendered or printed.
 """
+
+from __future__ import annotations
+
+from lowtide.resolve.cluster import resolve_cluster
+
+__all__ = ["resolve_cluster"]

@@ -1,0 +1,84 @@
+"""Flag values as Go reads them, because the Cluster Autoscaler is a Go program.
+
+A value that Go refuses stops the container, so the twin must refuse the same ones. Every parser
+raises ValueError with the text that Go's flag package gives (flag.go: ``parse error``).
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+PARSE_ERROR = "parse error"
+
+_TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
+_FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
+_DURATION = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+")
+_PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
+_UNIT_MS = {
+    "ns": Decimal("0.000001"),
+    "us": Decimal("0.001"),
+    "µs": Decimal("0.001"),
+    "μs": Decimal("0.001"),
+    "ms": Decimal(1),
+    "s": Decimal(1000),
+    "m": Decimal(60_000),
+    "h": Decimal(3_600_000),
+}
+_INTEGER = re.compile(r"[+-]?(?:0[xX][0-9a-fA-F]+|0[oO]?[0-7]+|0[bB][01]+|[1-9]\d*|0)")
+_FLOAT = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+
+
+def parse_bool(text: str) -> bool:
+    """Return a boolean as strconv.ParseBool does.
+
+    Raises:
+        ValueError: Go would refuse the text.
+    """
+    if text in _TRUE:
+        return True
+    if text in _FALSE:
+        return False
+    raise ValueError(PARSE_ERROR)
+
+
+def parse_int(text: str) -> int:
+    """Return an integer as strconv.ParseInt(text, 0, 64) does: 0x, 0o, 0b and a leading 0 count.
+
+    Raises:
+        ValueError: Go would refuse the text.
+    """
+    if not _INTEGER.fullmatch(text):
+        raise ValueError(PARSE_ERROR)
+    sign = -1 if text.startswith("-") else 1
+    digits = text.lstrip("+-")
+    if len(digits) > 1 and digits[0] == "0" and digits[1].isdigit():
+        return sign * int(digits, 8)
+    return sign * int(digits, 0)
+
+
+def parse_float(text: str) -> float:
+    """Return a decimal number; infinities and hexadecimal floats have no use in these flags.
+
+    Raises:
+        ValueError: the text is not a decimal number.
+    """
+    if not _FLOAT.fullmatch(text):
+        raise ValueError(PARSE_ERROR)
+    return float(text)
+
+
+def parse_duration_ms(text: str) -> int:
+    """Return a duration such as ``1h30m`` in milliseconds, as time.ParseDuration reads it.
+
+    A number without a unit is an error, except ``0``. Fractions of a millisecond are rounded.
+
+    Raises:
+        ValueError: Go would refuse the text.
+    """
+    if text in {"0", "+0", "-0"}:
+        return 0
+    if not _DURATION.fullmatch(text):
+        raise ValueError(PARSE_ERROR)
+    total = sum(Decimal(number) * _UNIT_MS[unit] for number, unit in _PART.findall(text))
+    return round(-total if text.startswith("-") else total)

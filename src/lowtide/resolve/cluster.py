@@ -1,0 +1,130 @@
+"""The whole file becomes the resolved cluster, or one error with every finding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lowtide import catalog
+from lowtide.model.cluster import AddonVersions, NodeGroup, ResolvedCluster
+from lowtide.model.errors import InputError
+from lowtide.model.findings import Finding, Mark, Severity
+from lowtide.model.policy import Policy
+from lowtide.resolve.context import UNKNOWN_TYPE, UNSUPPORTED_VERSION, WRONG_ZONE, Context
+from lowtide.resolve.flags import autoscaler_flags
+from lowtide.resolve.groups import resolve_group
+from lowtide.resolve.hardening import hardening_rows
+from lowtide.resolve.network import network_prices
+from lowtide.resolve.tagging import with_tags
+from lowtide.resolve.zones import chosen_zones, is_zone_of
+from lowtide.spec.clusterconfig.cluster import ClusterConfig
+from lowtide.spec.clusterfile import ClusterFile
+from lowtide.spec.document import Problems
+
+
+def resolve_cluster(file: ClusterFile, policy: Policy) -> ResolvedCluster:
+    """Return the resolved cluster: eksctl's values, then the visible hardening, then prices.
+
+    Raises:
+        InputError: with every finding of the file at once: types, images, prices, zones or versions that cannot be.
+    """
+    config = file.config
+    problems = Problems(file.document)
+    context = Context(
+        config=config,
+        document=file.document,
+        policy=policy,
+        problems=problems,
+        version=_version(config, problems),
+        zones=config.zones or chosen_zones(config.region),
+    )
+    _refuse_foreign_zones(config, problems)
+    problems.extend(_strangers(policy))
+    found = [(at, resolve_group(context, at)) for at in config.all_groups]
+    problems.raise_if_any(f"{file.document.file} cannot be resolved")
+    groups = with_tags(context, [(at, group) for at, group in found if group is not None])
+    problems.raise_if_any(f"{file.document.file} cannot be resolved")
+    return _resolved(context, groups)
+
+
+def _resolved(context: Context, groups: tuple[NodeGroup, ...]) -> ResolvedCluster:
+    config, policy = context.config, context.policy
+    version = catalog.kubernetes_version(context.version)
+    offerings = catalog.offerings(config.region, spot_discount=policy.spot_discount)
+    return ResolvedCluster(
+        name=config.name,
+        region=config.region,
+        version=context.version,
+        zones=context.zones,
+        node_groups=groups,
+        hardening=hardening_rows(context, groups),
+        control_plane_usd_per_hour=catalog.control_plane_usd_per_hour(),
+        network=network_prices(config, context.zones),
+        autoscaler_tags=policy.autoscaler.tags,
+        autoscaler_flags=autoscaler_flags(
+            config.name, tuned=context.full, given=policy.autoscaler.flags
+        ),
+        addons=AddonVersions(
+            autoscaler_image=policy.autoscaler.image or version.autoscaler_image,
+            device_plugin_image=policy.device_plugin_image or catalog.DEVICE_PLUGIN_IMAGE,
+        ),
+        regional_offerings=tuple(one for one in offerings if one.instance_type.nvidia_gpus),
+        notices=_notices(config, version),
+        warnings=context.problems.findings,
+    )
+
+
+def _version(config: ClusterConfig, problems: Problems) -> str:
+    """Return the minor; where the file leaves it open, the newest that an autoscaler serves."""
+    given = config.metadata.version
+    if given in {"", "auto", "latest"}:
+        return catalog.default_version().minor
+    try:
+        return catalog.kubernetes_version(given).minor
+    except InputError as error:
+        message = f"{error.what}: {error.why}"
+        problems.add(*UNSUPPORTED_VERSION, message, ("metadata", "version"), error.fix)
+        return catalog.default_version().minor
+
+
+def _refuse_foreign_zones(config: ClusterConfig, problems: Problems) -> None:
+    for index, zone in enumerate(config.availability_zones):
+        if not is_zone_of(zone, config.region):
+            message = f"{zone} is no availability zone of {config.region}"
+            fix = f"write for instance {config.region}a"
+            problems.add(*WRONG_ZONE, message, ("availabilityZones", index), fix)
+
+
+def _strangers(policy: Policy) -> Iterator[Finding]:
+    """Yield a finding for every instance type that lowtide.yaml names and the catalog does not know."""
+    code, name = UNKNOWN_TYPE
+    for key, types in (
+        ("spot.discount", policy.spot_discount),
+        ("nodes.measuredAllocatableMiB", policy.measured_allocatable_mib),
+    ):
+        for one in types:
+            try:
+                catalog.instance_type(one)
+            except InputError as error:
+                yield Finding(
+                    code=code,
+                    name=name,
+                    severity=Severity.ERROR,
+                    message=f"{error.what}: {error.why}",
+                    mark=Mark(file="lowtide.yaml"),
+                    path=f"{key}.{one}",
+                    fix=error.fix,
+                )
+
+
+def _notices(config: ClusterConfig, version: catalog.KubernetesVersion) -> tuple[str, ...]:
+    notices = []
+    if config.region != catalog.PRICED_REGION:
+        notices.append(
+            f"prices are those of {catalog.PRICED_REGION}, not of {config.region}: no others are bundled yet"
+        )
+    if version != catalog.default_version() and version.standard_support_until:
+        notices.append(
+            f"Kubernetes {version.minor} is in standard support until {version.standard_support_until};"
+            " then AWS upgrades the control plane by itself, and the autoscaler stays a minor behind"
+        )
+    return tuple(notices)

@@ -1,0 +1,61 @@
+"""What resolving every group of a file needs to know, and the codes of what can be wrong.
+
+LT101 unknown-instance-type   not in the catalog, or retired without figures
+LT102 no-image                no AMI of the family fits the types
+LT103 no-price                no on-demand price, or no spot figure for a group that uses spot
+LT104 wrong-zone              a zone of another region
+LT105 unsupported-version     a Kubernetes minor without an autoscaler of ours
+LT106 too-many-tags           more tags than an Auto Scaling group may have
+LT107 impossible-measurement  more allocatable memory than the type has
+LT151 replaced-tag            a tag of the file says something else about the group than its labels and taints (warning)
+LT152 idle-accelerator        an accelerator that no pod can ask for as nvidia.com/gpu (warning)
+LT153 retired-type            still usable here, but AWS withdraws it (warning)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lowtide.model.errors import InputError
+from lowtide.model.findings import Severity
+from lowtide.model.policy import Policy
+from lowtide.spec.clusterconfig.cluster import ClusterConfig
+from lowtide.spec.document import Document, PathInFile, Problems
+
+UNKNOWN_TYPE = ("LT101", "unknown-instance-type")
+NO_IMAGE = ("LT102", "no-image")
+NO_PRICE = ("LT103", "no-price")
+WRONG_ZONE = ("LT104", "wrong-zone")
+UNSUPPORTED_VERSION = ("LT105", "unsupported-version")
+TOO_MANY_TAGS = ("LT106", "too-many-tags")
+IMPOSSIBLE_MEASUREMENT = ("LT107", "impossible-measurement")
+REPLACED_TAG = ("LT151", "replaced-tag")
+IDLE_ACCELERATOR = ("LT152", "idle-accelerator")
+RETIRED_TYPE = ("LT153", "retired-type")
+UNKNOWN_RESERVATION = ("LT154", "unknown-reservation")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """The file's facts that hold for all groups. ``full`` is whether autoscaler tags are ours or the file's."""
+
+    config: ClusterConfig
+    document: Document
+    policy: Policy
+    problems: Problems
+    version: str
+    zones: tuple[str, ...]
+
+    @property
+    def full(self) -> bool:
+        """Whether autoscaler tags, node labels and flags are ours (``autoscalerTags: full``)."""
+        return self.policy.autoscaler.tags == "full"
+
+    def error(self, rule: tuple[str, str], problem: InputError, path: PathInFile) -> None:
+        """Report an error of the catalog at its place in the file."""
+        message = f"{problem.what}: {problem.why}" if problem.why else problem.what
+        self.problems.add(*rule, message, path, problem.fix)
+
+    def warn(self, rule: tuple[str, str], message: str, path: PathInFile, fix: str) -> None:
+        """Report something that works, but hardly as meant."""
+        self.problems.add(*rule, message, path, fix, Severity.WARNING)

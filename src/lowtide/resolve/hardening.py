@@ -1,0 +1,131 @@
+"""The one visible list of what differs from eksctl, a row each with its reason.
+
+Sizes, on-demand share, allocation strategy, capacityRebalance and privateNetworking are never in it: a trap there is a check's
+finding, not ours to change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lowtide.model.cluster import Hardening, NodeGroup
+from lowtide.model.names import ACCELERATOR, POOL
+from lowtide.resolve.context import Context
+from lowtide.resolve.flags import UNNEEDED_TIME_FLAG, flag_hardening
+from lowtide.resolve.tags import GPU_UNNEEDED_TIME, UNNEEDED_TIME_TAG
+
+_ALWAYS = (
+    Hardening(
+        key="addons",
+        eksctl_value="all before the node groups",
+        our_value="vpc-cni, kube-proxy and the pod-identity agent before, coredns and metrics-server after",
+        why="coredns and metrics-server never become ACTIVE while there is no node",
+    ),
+    Hardening(
+        key="vpc S3 gateway endpoint",
+        eksctl_value="none",
+        our_value="always",
+        why="it is free, and image layers come from S3: without it NAT is paid for every GB",
+    ),
+)
+
+
+def hardening_rows(context: Context, groups: tuple[NodeGroup, ...]) -> tuple[Hardening, ...]:
+    """Return every row that applies to this file, in the order of the file's sections."""
+    return (*_cluster_rows(context), *_group_rows(context), *_ALWAYS, *_full_rows(context, groups))
+
+
+def _cluster_rows(context: Context) -> Iterator[Hardening]:
+    config = context.config
+    if config.metadata.version in {"", "auto"}:
+        yield Hardening(
+            key="metadata.version",
+            eksctl_value=config.version,
+            our_value=context.version,
+            why="the newest minor that EKS offers and a released autoscaler serves stays supported longest",
+        )
+    if not config.zones:
+        yield Hardening(
+            key="availabilityZones",
+            eksctl_value="two or three at random",
+            our_value=", ".join(context.zones),
+            why="a plan and a simulation need names; write the zones that have your instance types",
+        )
+    if config.upgrade_policy.support_type is None:
+        yield Hardening(
+            key="upgradePolicy.supportType",
+            eksctl_value="unset, which EKS takes as EXTENDED",
+            our_value="STANDARD",
+            why="extended support costs $0.60 instead of $0.10 an hour, without anybody having asked for it",
+        )
+    if "authentication_mode" not in config.access_config.model_fields_set:
+        yield Hardening(
+            key="accessConfig.authenticationMode",
+            eksctl_value="API_AND_CONFIG_MAP",
+            our_value="API",
+            why="who may edit the aws-auth ConfigMap is cluster administrator; access entries are IAM's to guard",
+        )
+
+
+def _group_rows(context: Context) -> Iterator[Hardening]:
+    if any(at.group.disable_imdsv1 for at in context.config.all_groups):
+        yield Hardening(
+            key="metadata options of launch templates",
+            eksctl_value="HttpTokens=required, HttpEndpoint left to the account",
+            our_value="HttpTokens=required, HttpEndpoint=enabled (IMDSv2 alone)",
+            why="IMDSv1 hands a node's credentials to any forged request; only disableIMDSv1: false brings it back",
+        )
+    left_open = [at for at in context.config.all_groups if at.group.volume_encrypted is None]
+    if left_open:
+        names = ", ".join(at.group.name for at in left_open)
+        yield Hardening(
+            key=f"volumeEncrypted of {names}",
+            eksctl_value="the image's own (EKS images are not encrypted)",
+            our_value="true",
+            why="encryption of EBS costs nothing and keeps images, logs and checkpoints off readable disks",
+        )
+
+
+def _full_rows(context: Context, groups: tuple[NodeGroup, ...]) -> Iterator[Hardening]:
+    if not context.full:
+        return
+    yield Hardening(
+        key="Auto Scaling group tags of the autoscaler",
+        eksctl_value="discovery only with iam.withAddonPolicies.autoScaler; labels and taints only with"
+        " propagateASGTags, taints without their effect",
+        our_value="discovery, labels, taints as VALUE:EFFECT, and memory, pods and disk from a lower bound, on every group",
+        why="a group at zero is known by its tags alone: a wrong one means no scale-up, or nodes that never fit",
+    )
+    yield from _gpu_rows(context, groups)
+    if _adds_label(context, groups, POOL):
+        yield Hardening(
+            key=f"label {POOL}",
+            eksctl_value="none",
+            our_value="shared by groups that differ only in name and zone",
+            why="with it three zones take ten pods as 4/4/3, without it as 10/1/0 once one zone is live",
+        )
+    yield from flag_hardening(context.policy.autoscaler.flags)
+
+
+def _gpu_rows(context: Context, groups: tuple[NodeGroup, ...]) -> Iterator[Hardening]:
+    if _adds_label(context, groups, ACCELERATOR):
+        yield Hardening(
+            key=f"label {ACCELERATOR}",
+            eksctl_value="none",
+            our_value="the GPU's name, from kubelet start",
+            why="without it a node whose GPU is not there yet causes a second scale-up",
+        )
+    flag_given = UNNEEDED_TIME_FLAG in context.policy.autoscaler.flags
+    if any(group.is_gpu for group in groups) and not flag_given:
+        yield Hardening(
+            key=f"tag {UNNEEDED_TIME_TAG}",
+            eksctl_value="10m (the autoscaler's default)",
+            our_value=f"{GPU_UNNEEDED_TIME} for GPU groups",
+            why="an idle GPU node costs as much as a busy one",
+        )
+
+
+def _adds_label(context: Context, groups: tuple[NodeGroup, ...], key: str) -> bool:
+    """Return whether some group has a label that the file does not write there."""
+    written = {at.group.name for at in context.config.all_groups if key in at.group.labels}
+    return any(key in group.labels and group.name not in written for group in groups)

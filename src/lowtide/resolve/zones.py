@@ -1,0 +1,39 @@
+"""Zones of the cluster and of each group, by name, subnet, or choice."""
+
+from __future__ import annotations
+
+import re
+
+from lowtide.spec.clusterconfig.cluster import ClusterConfig, GroupAt
+
+#: Zone letters where an account does not simply have a, b, c (AWS, "Regions and Zones").
+_LETTERS = {"ap-northeast-1": "acd", "ca-central-1": "abd", "us-west-1": "ac"}
+#: eksctl takes two zones in us-east-1, where one of the first three may refuse a control plane.
+_TWO_ZONES = frozenset({"us-east-1"})
+
+
+def chosen_zones(region: str) -> tuple[str, ...]:
+    """Return the zones taken where the file names none; eksctl takes them at random."""
+    letters = _LETTERS.get(region, "abc")
+    return tuple(region + letter for letter in letters[: 2 if region in _TWO_ZONES else 3])
+
+
+def is_zone_of(zone: str, region: str) -> bool:
+    """Return whether a name has the form of an availability zone of the region (no Local Zone)."""
+    return re.fullmatch(re.escape(region) + "[a-z]", zone) is not None
+
+
+def group_zones(
+    config: ClusterConfig, at: GroupAt, cluster_zones: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return where a group may launch: its own zones, those of its subnets, or the cluster's."""
+    if at.group.subnets:
+        known = config.vpc.subnets
+        by_name: dict[str, str] = {}
+        for key, subnet in (*known.public.items(), *known.private.items()):
+            zone = subnet.az or key
+            by_name[key] = by_name[subnet.id] = zone
+        found = [by_name[one] for one in at.group.subnets if one in by_name]
+        if found:
+            return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(at.group.zones_or(cluster_zones)))
