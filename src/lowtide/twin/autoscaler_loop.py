@@ -50,6 +50,8 @@ class AutoscalerLoop:
     ) -> None:
         self._world = world
         self._kernel = kernel
+        # One seed for the whole run: the flags have none.
+        options = replace(options, seed=rules.seed)
         self._options = options
         self._loop_ms = round(rules.timings.autoscaler_loop_s * SECOND)
         self._actuator = Actuator(world, kernel, options)

@@ -1,0 +1,142 @@
+"""Reads everything that belongs to one cluster and gathers all that is wrong, so that one run shows the whole list."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from lowtide.model.cluster import ResolvedCluster
+from lowtide.model.errors import InputError
+from lowtide.model.findings import Finding, Mark, Severity
+from lowtide.model.policy import Policy
+from lowtide.model.scenario import Scenario
+from lowtide.resolve import resolve_cluster
+from lowtide.spec.clusterfile import ClusterFile, load_cluster
+from lowtide.spec.policy import default_policy, load_policy
+from lowtide.spec.workloads import default_workload, load_workload
+
+DEFAULT_CLUSTER = "cluster.yaml"
+POLICY_FILE = "lowtide.yaml"
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """Paths as the user gave them; ``policy`` and ``workload`` None mean the defaults."""
+
+    cluster: str
+    policy: str | None = None
+    workload: str | None = None
+
+    @property
+    def policy_path(self) -> str | None:
+        """The policy file to read: the one named, or lowtide.yaml beside the cluster file if there is one."""
+        if self.policy is not None:
+            return self.policy
+        beside = Path(self.cluster).parent / POLICY_FILE
+        return str(beside) if beside.is_file() else None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The files that are read."""
+        return tuple(name for name in (self.cluster, self.policy_path, self.workload) if name)
+
+    @property
+    def options(self) -> str:
+        """The command line's options that name these files, ready for a shell."""
+        options = [] if self.cluster == DEFAULT_CLUSTER else ["-f", self.cluster]
+        options += ["-w", self.workload] if self.workload is not None else []
+        options += ["--policy", self.policy] if self.policy is not None else []
+        return shlex.join(options)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """What was read; a part is None when it has errors, and ``findings`` says which.
+
+    ``readable`` is False when a file is not what it should be at all, True when only its meaning is wrong.
+    """
+
+    inputs: Inputs
+    cluster: ResolvedCluster | None
+    policy: Policy | None
+    scenario: Scenario | None
+    findings: tuple[Finding, ...]
+    readable: bool
+
+
+def load(inputs: Inputs) -> Loaded:
+    """Read the cluster file, the policy and the workload, and resolve the cluster."""
+    reading = _Reading()
+    file = reading.attempt(lambda: _cluster_file(inputs.cluster), inputs.cluster)
+    policy = reading.attempt(lambda: _policy(inputs.policy_path), inputs.policy_path or "")
+    scenario = reading.attempt(lambda: _workload(inputs.workload), inputs.workload or "")
+    readable = not reading.findings
+    cluster = None
+    if file is not None and policy is not None:
+        cluster = reading.attempt(lambda: resolve_cluster(file, policy), inputs.cluster)
+    if cluster is not None:
+        reading.findings.extend(cluster.warnings)
+    return Loaded(
+        inputs=inputs,
+        cluster=cluster,
+        policy=policy,
+        scenario=scenario,
+        findings=tuple(sorted(reading.findings, key=_place)),
+        readable=readable,
+    )
+
+
+@dataclass(slots=True)
+class _Reading:
+    findings: list[Finding] = field(default_factory=list)
+
+    def attempt(self, read: Callable[[], Value], file: str) -> Value | None:
+        """Return what ``read`` returns, or None with its findings kept."""
+        try:
+            return read()
+        except InputError as error:
+            self.findings.extend(error.findings or (_finding_of(error, file),))
+            return None
+
+
+def _cluster_file(path: str) -> ClusterFile:
+    try:
+        return load_cluster(path)
+    except InputError as error:
+        if path == "-" or Path(path).exists():
+            raise
+        raise InputError(
+            f"There is no cluster file {path}",
+            where=path,
+            why="No such file or directory",
+            fix="lowtide init writes one; lowtide demo needs none",
+        ) from error
+
+
+def _policy(path: str | None) -> Policy:
+    return default_policy() if path is None else load_policy(path)
+
+
+def _workload(path: str | None) -> Scenario:
+    return default_workload() if path is None else load_workload(path)
+
+
+def _finding_of(error: InputError, file: str) -> Finding:
+    """Return an error about a whole file (missing, a folder, not text) as a finding like any other."""
+    return Finding(
+        code="LT007",
+        name="missing",
+        severity=Severity.ERROR,
+        message=f"{error.what}: {error.why}" if error.why else error.what,
+        mark=Mark(file=file),
+        fix=error.fix,
+    )
+
+
+def _place(one: Finding) -> tuple[str, int, int, str]:
+    return (one.mark.file, one.mark.line, one.mark.column, one.code)

@@ -1,0 +1,80 @@
+"""The price list: which types there are, what they cost in a region, and how old each figure is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lowtide.catalog.offerings import price_rows
+from lowtide.catalog.tables import sources
+from lowtide.catalog.types import instance_type
+from lowtide.model.catalog import PriceRow
+from lowtide.model.errors import InputError
+
+#: The catalog's tables that the list is made from; volumes, NAT and addresses are not in it.
+_TABLES = ("instance_types.csv", "on_demand.csv", "spot.csv", "retired.csv")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where a column comes from, and the date of its figures."""
+
+    column: str
+    source: str
+    dated: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceList:
+    """Rows of a region; ``priced_as`` are the regions whose on-demand prices these really are."""
+
+    region: str
+    rows: tuple[PriceRow, ...]
+    sources: tuple[Source, ...]
+
+    @property
+    def priced_as(self) -> tuple[str, ...]:
+        """The regions that the shown on-demand prices belong to."""
+        return tuple(sorted({row.priced_as for row in self.rows if row.priced_as}))
+
+
+def prices(region: str, *, gpu: str = "", types: tuple[str, ...] = ()) -> PriceList:
+    """Return the price list of a region.
+
+    Args:
+        region: an AWS region.
+        gpu: a part of a GPU model's name (``T4``), case aside, or ``any``; empty for every type, with GPU or without.
+        types: names of instance types; empty for all.
+
+    Raises:
+        InputError: a type is not known, or nothing matches.
+    """
+    for name in types:
+        instance_type(name)
+    rows = tuple(
+        row
+        for row in price_rows(region)
+        if _has_gpu(row, gpu.lower()) and (not types or row.instance_type.name in types)
+    )
+    if not rows:
+        raise InputError(
+            f"No instance type has a GPU like {gpu!r}",
+            where="--gpu",
+            why="models are named as AWS names them: T4, A10G, L4, L40S, V100, A100, H100",
+            fix="lowtide prices --gpu any",
+        )
+    return PriceList(
+        region=region,
+        rows=rows,
+        sources=tuple(
+            Source(column=f"{one.file}:{one.column}", source=one.source, dated=one.dated)
+            for one in sources()
+            if one.file in _TABLES
+        ),
+    )
+
+
+def _has_gpu(row: PriceRow, wanted: str) -> bool:
+    gpu = row.instance_type.gpu
+    if not wanted:
+        return True
+    return gpu is not None and (wanted == "any" or wanted in gpu.model.lower())

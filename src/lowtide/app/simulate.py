@@ -1,0 +1,86 @@
+"""Wires a simulation: files, resolved cluster, twin, priced record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lowtide.app.files import Inputs, Loaded, load
+from lowtide.explain.simulation import simulation_of
+from lowtide.kube.addons import default_addons, eks_system
+from lowtide.kube.objects import Manifest
+from lowtide.model.cluster import ResolvedCluster
+from lowtide.model.errors import InputError
+from lowtide.model.findings import Severity
+from lowtide.model.policy import Policy
+from lowtide.model.run import RunRecord
+from lowtide.model.scenario import Scenario
+from lowtide.model.simulation import Simulation
+from lowtide.model.workload import KubeObject
+from lowtide.spec.manifests import objects_from
+from lowtide.twin.run import run as run_twin
+
+#: Called now and then with the virtual milliseconds that have passed.
+Progress = Callable[[int], None]
+
+
+def simulate(
+    inputs: Inputs, *, seed: int | None = None, progress: Progress | None = None
+) -> Simulation:
+    """Run a workload on a cluster's twin and return the priced run; ``seed`` None means the policy's.
+
+    Raises:
+        InputError: a file cannot be read or resolved, with every finding of all of them.
+    """
+    loaded = load(inputs)
+    if loaded.cluster is None or loaded.policy is None or loaded.scenario is None:
+        raise refusal(loaded)
+    record = run(
+        loaded.cluster,
+        loaded.scenario,
+        loaded.policy,
+        seed=loaded.policy.seed if seed is None else seed,
+        progress=progress,
+    )
+    return simulation_of(record, loaded.cluster)
+
+
+def run(
+    cluster: ResolvedCluster,
+    scenario: Scenario,
+    policy: Policy,
+    *,
+    seed: int,
+    progress: Progress | None = None,
+) -> RunRecord:
+    """Return the record of a run on the twin, with what EKS and lowtide put into a cluster at its start."""
+    return run_twin(
+        cluster,
+        scenario,
+        policy=policy,
+        initial=_objects(eks_system(cluster)),
+        addons=_objects(default_addons(cluster)) if scenario.addons == "default" else (),
+        seed=seed,
+        progress=progress,
+    )
+
+
+def refusal(loaded: Loaded) -> InputError:
+    """Return the error for inputs that cannot be run; it speaks of the first of their errors."""
+    errors = [one for one in loaded.findings if one.severity is Severity.ERROR]
+    first = errors[0]
+    everything = f"lowtide check {loaded.inputs.options}".rstrip()
+    if len(errors) == 1:
+        number, fix = "an error", first.fix or everything
+    else:
+        number, fix = f"{len(errors)} errors", f"{everything} shows them all"
+    return InputError(
+        f"Nothing was simulated: the files have {number}",
+        where=str(first.mark) or loaded.inputs.cluster,
+        why=first.message,
+        fix=fix,
+        findings=loaded.findings,
+    )
+
+
+def _objects(manifests: list[Manifest]) -> tuple[KubeObject, ...]:
+    return objects_from(manifests)

@@ -1,0 +1,91 @@
+"""Every failure in four lines: what failed, where, why, and what to do next.
+
+Why it exists: an error is read by somebody who wants to go on working; a traceback helps only whoever debugs
+lowtide itself, who says ``--debug``. With ``-o json`` the same facts come as one document.
+
+What it must not know: any verb.
+"""
+
+# ruff: noqa: PLC0415 - a verb loads what it needs when it is called, so that --help stays quick
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lowtide.cli.output import document_text, has_color, say, show
+from lowtide.cli.settings import HUMAN, Settings
+from lowtide.model.errors import InputError, LowtideError
+
+INTERRUPTED = 130
+OUR_BUG = 70
+
+
+def report_failure(error: Exception | KeyboardInterrupt, settings: Settings) -> int:
+    """Print an error as wanted and return the exit code that belongs to it."""
+    if isinstance(error, KeyboardInterrupt | click.exceptions.Abort):
+        say("\nInterrupted.")
+        return INTERRUPTED
+    if settings.debug:
+        say("".join(traceback.format_exception(error)))
+    failure, code = _explained(error)
+    failure.where = failure.where or settings.command
+    if settings.output != HUMAN:
+        show(document_text(_document(failure, code), settings.output))
+    from lowtide.report.terminal import error_text
+
+    say(error_text(failure, color=has_color(sys.stderr)))
+    return code
+
+
+def _explained(error: Exception) -> tuple[LowtideError, int]:
+    if isinstance(error, LowtideError):
+        return error, error.exit_code
+    if isinstance(error, click.ClickException):
+        return _from_click(error), InputError.exit_code
+    return _from_bug(error), OUR_BUG
+
+
+def _from_click(error: click.ClickException) -> InputError:
+    ctx = getattr(error, "ctx", None)
+    command = ctx.command_path if ctx is not None else "lowtide"
+    fix = f"{command} --help"
+    possibilities = getattr(error, "possibilities", None)
+    if possibilities:
+        fix = f"did you mean: {command} {min(possibilities)}"
+    return InputError(
+        "The command line is not understood", where=command, why=error.format_message(), fix=fix
+    )
+
+
+def _from_bug(error: Exception) -> LowtideError:
+    frames = traceback.extract_tb(error.__traceback__)
+    where = (
+        f"{Path(frames[-1].filename).name}:{frames[-1].lineno} in {frames[-1].name}"
+        if frames
+        else ""
+    )
+    return LowtideError(
+        "lowtide hit a bug of its own; nothing was changed",
+        where=where,
+        why=f"{type(error).__name__}: {error}",
+        fix="run it again with --debug and report the output, with `lowtide version` and the files",
+    )
+
+
+def _document(failure: LowtideError, code: int) -> dict[str, Any]:
+    from lowtide.report.machine import findings_json
+
+    return {
+        "schema": "lowtide.error/v1",
+        "exit_code": code,
+        "what": failure.what,
+        "where": failure.where,
+        "why": failure.why,
+        "fix": failure.fix,
+        "findings": findings_json(getattr(failure, "findings", ()))["findings"],
+    }

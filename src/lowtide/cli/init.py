@@ -1,0 +1,107 @@
+"""``init``: the first cluster.yaml of a user."""
+
+# ruff: noqa: PLC0415 - a verb loads what it needs when it is called, so that --help stays quick
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from lowtide.cli.options import debug_option, parts
+from lowtide.cli.output import say, say_next, show
+from lowtide.model.errors import InputError
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  lowtide init --name vision --region eu-west-1
+  lowtide init --gpu-type g5.xlarge,g6.xlarge --max 20
+  lowtide init --on-demand --zones a,b -f -                 print it, write nothing
+"""
+)
+@click.option("--name", default="gpu-cluster", show_default=True, help="Name of the cluster.")
+@click.option("--region", default="us-east-1", show_default=True, help="AWS region.")
+@click.option(
+    "--zones",
+    multiple=True,
+    default=("a,b,c",),
+    show_default=True,
+    help="Availability zones: full names or their letters, with commas or repeated.",
+)
+@click.option(
+    "--gpu-type",
+    "gpu_types",
+    multiple=True,
+    default=("g4dn.xlarge",),
+    show_default=True,
+    help="Instance types of the GPU groups, with commas or repeated; the first is the one planned with.",
+)
+@click.option(
+    "--spot/--on-demand", default=True, show_default=True, help="How GPU nodes are bought."
+)
+@click.option(
+    "--max",
+    "max_size",
+    type=int,
+    default=10,
+    show_default=True,
+    help="Most GPU nodes in each zone.",
+)
+@click.option("--force", is_flag=True, help="Overwrite the file if it exists.")
+@click.option(
+    "-f", "--file", default="cluster.yaml", show_default=True, help="Where to write; - is stdout."
+)
+@debug_option
+def init(  # noqa: PLR0913 - one parameter for each option of the command line
+    *,
+    name: str,
+    region: str,
+    zones: tuple[str, ...],
+    gpu_types: tuple[str, ...],
+    spot: bool,
+    max_size: int,
+    force: bool,
+    file: str,
+) -> None:
+    """Write a commented cluster.yaml: one general group, and one GPU group per zone that starts at zero."""
+    from lowtide.app.init import Wish, cluster_file
+
+    text = cluster_file(
+        Wish(
+            name=name,
+            region=region,
+            zones=parts(zones),
+            gpu_types=parts(gpu_types),
+            spot=spot,
+            max_size=max_size,
+        )
+    )
+    if file == "-":
+        show(text)
+        return
+    _write(Path(file), text, force=force)
+    say(f"Wrote {file}: cluster {name} in {region}.")
+    option = "" if file == "cluster.yaml" else f" -f {file}"
+    say_next(f"lowtide check{option}", f"lowtide simulate{option}")
+
+
+def _write(path: Path, text: str, *, force: bool) -> None:
+    try:
+        with path.open("w" if force else "x", encoding="utf-8") as stream:
+            stream.write(text)
+    except FileExistsError as error:
+        raise InputError(
+            f"{path} exists and is left as it is",
+            where=str(path),
+            why="init never overwrites a file unasked",
+            fix="lowtide init --force, or -f another-name.yaml",
+        ) from error
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be written",
+            where=str(path),
+            why=error.strerror or str(error),
+            fix="lowtide init -f PATH, in a folder that exists and is yours",
+        ) from error

@@ -1,0 +1,77 @@
+"""The entry point: finds the verb, runs it, and turns whatever happens into words and an exit code.
+
+Exit codes: 0 done, 1 error, 2 bad input or usage, 3 checks failed, 4 AWS said no, 5 Kubernetes said no,
+70 a bug of ours (EX_SOFTWARE of sysexits.h), 130 interrupted (128 + SIGINT).
+"""
+
+# ruff: noqa: PLC0415 - a verb loads what it needs when it is called, so that --help stays quick
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+from lowtide import __version__
+from lowtide.cli.lazy import LazyGroup
+from lowtide.cli.settings import settings_from
+
+VERBS = {
+    "init": ("lowtide.cli.init:init", "Write a commented cluster.yaml."),
+    "check": ("lowtide.cli.check:check", "Find every error in the files before they cost money."),
+    "simulate": ("lowtide.cli.simulate:simulate", "Run a workload on the cluster's digital twin."),
+    "compare": ("lowtide.cli.simulate:compare", "Several cluster files on one workload."),
+    "prices": ("lowtide.cli.prices:prices", "Instance types with their GPUs and prices."),
+    "demo": ("lowtide.cli.simulate:demo", "Simulate the example that comes with lowtide."),
+    "schema": ("lowtide.cli.about:schema", "Print the JSON Schema of a file, for editors."),
+    "completion": ("lowtide.cli.about:completion", "Print the completion script of a shell."),
+    "version": ("lowtide.cli.about:version", "Print the version."),
+}
+
+EPILOG = """\b
+Start here:
+  lowtide demo                                  0 -> 10 -> 0 GPU nodes, priced, in a second
+  lowtide init --name my-cluster                write cluster.yaml
+  lowtide check                                 find what is wrong with it
+  lowtide simulate                              run ten GPU pods on it, see wait and cost
+"""
+
+
+@click.group(
+    cls=LazyGroup,
+    verbs=VERBS,
+    epilog=EPILOG,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="lowtide", message="%(prog)s %(version)s")
+@click.pass_context
+def lowtide(ctx: click.Context) -> None:
+    """GPU workloads on Amazon EKS at the lowest cost.
+
+    One cluster file in (an eksctl ClusterConfig): what is wrong with it, how its GPU nodes come and go under your
+    workload, how long jobs wait, and what that costs.
+    """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code; nothing but a bug of Python's own escapes."""
+    settings = settings_from(arguments)
+    try:
+        code = lowtide.main(
+            list(arguments), prog_name="lowtide", standalone_mode=False, obj=settings
+        )
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last net: failures become words and a code
+        from lowtide.cli.failure import report_failure
+
+        return report_failure(error, settings)
+    return code if isinstance(code, int) else 0
+
+
+def main() -> NoReturn:
+    """Run the command line of this process."""
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,160 @@
+"""``prices``: what instance types cost, with the source and date of every figure."""
+
+# ruff: noqa: PLC0415 - a verb loads what it needs when it is called, so that --help stays quick
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lowtide.cli.options import debug_option, output_option, parts
+from lowtide.cli.output import emit, has_color, is_for_people, say, say_next, show, width_of
+
+if TYPE_CHECKING:
+    from lowtide.app.prices import PriceList
+    from lowtide.model.catalog import PriceRow
+
+#: The shown columns and where the catalog says what each is made from.
+SOURCES = {
+    "TYPE": "instance_types.csv:name",
+    "VCPU, GIB, GPU": "instance_types.csv:vcpu",
+    "ON-DEMAND $/H": "on_demand.csv:usd_per_hour",
+    "SPOT $/H": "spot.csv:savings_percent",
+    "INTERRUPTED/MONTH": "spot.csv:interruption_band",
+    "NOTE": "retired.csv:why",
+}
+BANDS = ("<5 %", "5-10 %", "10-15 %", "15-20 %", ">20 %")
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  lowtide prices --gpu T4
+  lowtide prices --gpu any --region eu-west-1
+  lowtide prices --type g5.xlarge,g6.xlarge -o json
+"""
+)
+@click.option("--region", default="us-east-1", show_default=True, help="AWS region.")
+@click.option("--gpu", default="", help="Only types with such a GPU (T4, L4, H100), or `any` GPU.")
+@click.option("--type", "types", multiple=True, help="Only these types, with commas or repeated.")
+@output_option
+@debug_option
+def prices(*, region: str, gpu: str, types: tuple[str, ...]) -> None:
+    """Instance types with their GPUs, and what they cost on demand and on spot."""
+    from lowtide.app.prices import prices as price_list
+
+    found = price_list(region, gpu=gpu, types=parts(types))
+    if is_for_people():
+        _show_table(found)
+    else:
+        emit(_document(found))
+
+
+def _show_table(found: PriceList) -> None:
+    from lowtide.report.terminal import Column, table_text
+
+    columns = [
+        Column(title="TYPE"),
+        *(Column(title=title, right=True) for title in ("VCPU", "GIB", "GPUS")),
+        Column(title="GPU"),
+        *(
+            Column(title=title, right=True)
+            for title in ("ON-DEMAND $/H", "SPOT $/H", "SPOT $/GPU-H")
+        ),
+        Column(title="INTERRUPTED/MONTH", right=True),
+        Column(title="NOTE"),
+    ]
+    rows = [_cells(row) for row in found.rows]
+    show(table_text(columns, rows, width=width_of(sys.stdout), color=has_color(sys.stdout)))
+    for region in found.priced_as:
+        if region != found.region:
+            say(
+                f"\nNOTICE: no on-demand prices of {found.region} are bundled: these are those of {region}."
+            )
+    say("\nSources:")
+    known = {one.column: one for one in found.sources}
+    for title, column in SOURCES.items():
+        say(f"  {title:<17}  {known[column].source} ({known[column].dated})")
+    cheapest = min(
+        (row for row in found.rows if row.spot_usd_per_gpu_hour),
+        key=lambda row: row.spot_usd_per_gpu_hour or 0,
+        default=None,
+    )
+    if cheapest is not None:
+        say_next(f"lowtide init --gpu-type {cheapest.instance_type.name}")
+
+
+def _cells(row: PriceRow) -> tuple[str, ...]:
+    one = row.instance_type
+    gpu = f"{one.gpu.manufacturer} {one.gpu.model}" if one.gpu else "-"
+    return (
+        one.name,
+        str(one.vcpu),
+        f"{one.memory_mib / 1024:g}",
+        str(one.nvidia_gpus) if one.gpu else "-",
+        gpu,
+        _usd(row.on_demand_usd_per_hour),
+        _usd(row.spot_usd_per_hour),
+        _usd(row.spot_usd_per_gpu_hour),
+        "-" if row.interruption_band is None else BANDS[row.interruption_band],
+        _note(row),
+    )
+
+
+def _usd(amount: float | None) -> str:
+    return "-" if amount is None else f"{amount:.4f}"
+
+
+def _note(row: PriceRow) -> str:
+    one = row.instance_type
+    if one.retired_on:
+        return f"retired {one.retired_on}"
+    if one.gpu is not None and one.gpu.fractional:
+        return "a slice of a GPU; offers no nvidia.com/gpu"
+    if one.gpu is not None and not one.nvidia_gpus:
+        return "offers no nvidia.com/gpu"
+    return ""
+
+
+def _document(found: PriceList) -> dict[str, Any]:
+    return {
+        "schema": "lowtide.prices/v1",
+        "region": found.region,
+        "types": [_row(row) for row in found.rows],
+        "sources": [
+            {"column": one.column, "source": one.source, "dated": one.dated}
+            for one in found.sources
+        ],
+    }
+
+
+def _row(row: PriceRow) -> dict[str, Any]:
+    one = row.instance_type
+    return {
+        "name": one.name,
+        "vcpu": one.vcpu,
+        "memory_mib": one.memory_mib,
+        "arch": one.arch,
+        "max_pods": one.max_pods,
+        "local_nvme_gib": one.local_nvme_gib,
+        "nvidia_gpus": one.nvidia_gpus,
+        "gpu": None
+        if one.gpu is None
+        else {
+            "manufacturer": one.gpu.manufacturer,
+            "model": one.gpu.model,
+            "count": one.gpu.count,
+            "memory_mib": one.gpu.memory_mib,
+            "fractional": one.gpu.fractional,
+        },
+        "on_demand_usd_per_hour": row.on_demand_usd_per_hour,
+        "spot_usd_per_hour": row.spot_usd_per_hour,
+        "on_demand_usd_per_gpu_hour": row.on_demand_usd_per_gpu_hour,
+        "spot_usd_per_gpu_hour": row.spot_usd_per_gpu_hour,
+        "interruption_band": row.interruption_band,
+        "priced_as": row.priced_as,
+        "retired_on": one.retired_on,
+        "retired_why": one.retired_why,
+    }

@@ -1,0 +1,201 @@
+"""``simulate``, ``compare`` and ``demo``: a workload on a cluster's digital twin."""
+
+# ruff: noqa: PLC0415 - a verb loads what it needs when it is called, so that --help stays quick
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lowtide.cli.options import (
+    debug_option,
+    file_option,
+    output_option,
+    policy_option,
+    seed_option,
+    workload_option,
+)
+from lowtide.cli.output import emit, has_color, is_for_people, say, say_next, show, width_of
+from lowtide.cli.progress import Progress
+from lowtide.model.errors import InputError, LowtideError
+
+if TYPE_CHECKING:
+    from lowtide.app.files import Inputs
+    from lowtide.model.simulation import Simulation
+
+DEFAULT_WIDTH = 100
+DEMO_HTML = "lowtide-demo.html"
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  lowtide simulate                                       ten GPU pods for 30 minutes
+  lowtide simulate -w job.yaml --html report.html
+  lowtide simulate -w scenario.yaml --seed 7 -o json | jq .cost_usd
+"""
+)
+@file_option
+@workload_option
+@policy_option
+@seed_option
+@click.option(
+    "--html", type=click.Path(dir_okay=False), help="Also write an interactive report here."
+)
+@output_option
+@debug_option
+def simulate(
+    *, file: str, workload: str | None, policy: str | None, seed: int | None, html: str | None
+) -> None:
+    """Run a workload on the cluster's digital twin, in virtual time, and price it.
+
+    The twin is the same scheduler, autoscaler, Auto Scaling groups and nodes in one process: no AWS account, no
+    Docker, no GPU. The same seed gives the same run.
+    """
+    from lowtide.app.files import Inputs
+
+    inputs = Inputs(cluster=file, workload=workload, policy=policy)
+    _simulate(inputs, seed, html)
+    again = f"lowtide simulate {inputs.options}".rstrip()
+    running = ["-w", workload] if workload is not None else []
+    say_next(
+        f"{again} -o json" if html else f"{again} --html report.html",
+        shlex.join(["lowtide", "compare", file, "other.yaml", *running]),
+    )
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  lowtide compare spot.yaml on-demand.yaml
+  lowtide compare clusters/*.yaml -w job.yaml -o json | jq '.simulations[].cost_usd.total'
+"""
+)
+@click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILE...")
+@workload_option
+@seed_option
+@output_option
+@debug_option
+def compare(*, files: tuple[str, ...], workload: str | None, seed: int | None) -> None:
+    """Several cluster files on one workload, side by side.
+
+    Each file is taken with the lowtide.yaml beside it.
+    """
+    from lowtide.app.compare import compare as run_comparison
+
+    if len(files) < 2:
+        raise InputError(
+            "One file cannot be compared",
+            where="lowtide compare",
+            why=f"only {files[0]} was given",
+            fix=f"lowtide compare {shlex.quote(files[0])} other.yaml",
+        )
+    with Progress("simulating") as progress:
+        compared = run_comparison(
+            files,
+            workload=workload,
+            seed=seed,
+            progress_of=lambda file: progress.named(f"simulating {file}"),
+        )
+    if is_for_people():
+        from lowtide.report.terminal import comparison_text
+
+        width = width_of(sys.stdout) or DEFAULT_WIDTH
+        show(comparison_text(compared, width=width, color=has_color(sys.stdout)))
+        return
+    from lowtide.report.machine import comparison_json
+
+    emit(comparison_json(compared, wall_seconds=progress.elapsed_s))
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  lowtide demo
+  lowtide demo --html tide.html
+"""
+)
+@seed_option
+@click.option(
+    "--html",
+    type=click.Path(dir_okay=False),
+    default=DEMO_HTML,
+    show_default=True,
+    help="Where the interactive report goes; written only where lowtide[report] is installed.",
+)
+@output_option
+@debug_option
+def demo(*, seed: int | None, html: str) -> None:
+    """Simulate the example that comes with lowtide: from zero GPU nodes to ten and back, twice."""
+    from lowtide.app.examples import example_folder
+    from lowtide.app.files import Inputs
+    from lowtide.app.html import can_write_html
+
+    folder = example_folder()
+    inputs = Inputs(cluster=str(folder / "cluster.yaml"), workload=str(folder / "scenario.yaml"))
+    with_html = can_write_html()
+    _simulate(inputs, seed, html if with_html else None)
+    if not with_html:
+        say("\nFor the report with plots: pip install 'lowtide[report]'")
+    say_next(
+        shlex.join(
+            ["lowtide", "simulate", "-f", inputs.cluster, "-w", str(folder / "gpu-pod.yaml")]
+        ),
+        "lowtide init --name my-cluster",
+    )
+
+
+def _simulate(inputs: Inputs, seed: int | None, html: str | None) -> None:
+    """Run, print the result, and write the page if one is wanted."""
+    from lowtide.app.simulate import simulate as run_simulation
+
+    if html is not None:
+        _refuse_unwritable(html)
+    with Progress("simulating") as progress:
+        simulation = run_simulation(inputs, seed=seed, progress=progress)
+    _print(simulation, progress.elapsed_s)
+    if html is not None:
+        from lowtide.app.html import write_html
+
+        write_html(simulation, html)
+        say(f"\nReport: {Path(html).resolve()}")
+
+
+def _print(simulation: Simulation, wall_seconds: float) -> None:
+    if is_for_people():
+        from lowtide.report.terminal import simulation_text
+
+        width = width_of(sys.stdout) or DEFAULT_WIDTH
+        show(simulation_text(simulation, width=width, color=has_color(sys.stdout)))
+    else:
+        from lowtide.report.machine import simulation_json
+
+        emit(simulation_json(simulation, wall_seconds=wall_seconds))
+    if not (is_for_people() and sys.stdout.isatty()):
+        for notice in simulation.notices:
+            say(f"NOTICE: {notice}")
+
+
+def _refuse_unwritable(html: str) -> None:
+    """Say before the run, not after it, that its report has nowhere to go."""
+    from lowtide.app.html import can_write_html
+
+    if not can_write_html():
+        raise LowtideError(
+            "The report with plots cannot be written",
+            where="--html",
+            why="it needs vl-convert-python, which is not installed",
+            fix="pip install 'lowtide[report]', or leave --html out",
+        )
+    folder = Path(html).resolve().parent
+    if not folder.is_dir():
+        raise InputError(
+            f"{html} cannot be written",
+            where="--html",
+            why=f"there is no folder {folder}",
+            fix=shlex.join(["mkdir", "-p", str(folder)]),
+        )

@@ -1,0 +1,294 @@
+"""Auto Scaling as pure functions: ``(state, event, now) -> (state, effects)``.
+
+Why it exists: one implementation of desired capacity, launches, failures, termination and spot
+interruption serves the twin in virtual time and the embedded AWS in real time.
+
+After every event the group is brought to its desired capacity: what is missing is launched, launches that are too
+many are given up newest first, then the oldest live instances are terminated. Where EC2 has no capacity nothing
+is launched, one Failed activity stands for the whole missing number, and the group tries again after its retry
+delay for as long as anything is missing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+
+from lowtide.cloud import purchase
+from lowtide.cloud.groups import (
+    AutoScaling,
+    Change,
+    Effect,
+    GroupConfig,
+    GroupState,
+    InstanceGone,
+    InstanceGoneDue,
+    InstanceStarted,
+    InterruptionDue,
+    Launch,
+    LaunchCancelled,
+    LaunchDue,
+    LaunchFailed,
+    NoCapacityWindow,
+    Rejected,
+    RetryDue,
+)
+from lowtide.model.asg import AutoScalingGroup, Instance, Lifecycle, ScalingActivity
+
+#: DescribeScalingActivities answers at most this many a page, newest first; older ones are never read here.
+ACTIVITIES_KEPT = 100
+
+
+def create(configs: Iterable[GroupConfig], *, launched_ms: int) -> AutoScaling:
+    """Return groups whose desired instances have been InService since ``launched_ms``."""
+    state = AutoScaling()
+    for config in configs:
+        group = GroupState(config=config, desired=config.desired)
+        for _ in range(config.desired):
+            group, launch = _begin(group, state.next_launch, launched_ms)
+            state = dataclasses.replace(state, next_launch=state.next_launch + 1)
+            if launch is None:
+                break
+            state, group, _started = _appear(state, group, launch, launched_ms)
+        state = _with(state, dataclasses.replace(group, activities=()))
+    return state
+
+
+def set_desired(state: AutoScaling, group: str, desired: int, now_ms: int) -> Change | Rejected:
+    """Set a group's desired capacity (SetDesiredCapacity); outside min and max it is rejected."""
+    old = state.groups[group]
+    config = old.config
+    if desired > config.max_size:
+        return Rejected(
+            code="ValidationError",
+            message=f"New SetDesiredCapacity value {desired} is above max value {config.max_size}"
+            f" for the AutoScalingGroup.",
+        )
+    if desired < config.min_size:
+        return Rejected(
+            code="ValidationError",
+            message=f"New SetDesiredCapacity value {desired} is below min value {config.min_size}"
+            f" for the AutoScalingGroup.",
+        )
+    return _reconcile(state, dataclasses.replace(old, desired=desired), now_ms)
+
+
+def terminate_instance(
+    state: AutoScaling, group: str, instance_id: str, now_ms: int, *, decrement: bool = True
+) -> Change | Rejected:
+    """Terminate an instance (TerminateInstanceInAutoScalingGroup), by default lowering desired.
+
+    An instance that is terminating already changes nothing.
+    """
+    old = state.groups[group]
+    found = old.instance(instance_id)
+    if found is None:
+        return Rejected(
+            code="ValidationError",
+            message=f"Instance Id not found - No managed instance found for instance ID {instance_id}",
+        )
+    if found.lifecycle is Lifecycle.TERMINATING:
+        return state, ()
+    if decrement and old.desired <= old.config.min_size:
+        return Rejected(
+            code="ValidationError",
+            message=f"Currently, desiredSize equals minSize ({old.config.min_size}). Terminating instance"
+            f" without replacement will violate group's min size constraint.",
+        )
+    lowered = dataclasses.replace(old, desired=old.desired - 1 if decrement else old.desired)
+    leaving, effect = _terminate(lowered, found)
+    state, more = _reconcile(state, leaving, now_ms)
+    return state, (effect, *more)
+
+
+def complete_launch(state: AutoScaling, group: str, launch_id: int, now_ms: int) -> Change:
+    """Bring a launched instance into service; a launch that was given up changes nothing."""
+    old = state.groups[group]
+    launch = next((one for one in old.launches if one.id == launch_id), None)
+    if launch is None:
+        return state, ()
+    rest = tuple(one for one in old.launches if one.id != launch_id)
+    state, new, started = _appear(state, dataclasses.replace(old, launches=rest), launch, now_ms)
+    return _with(state, new), (started,)
+
+
+def retry(state: AutoScaling, group: str, now_ms: int) -> Change:
+    """Try again what could not be launched."""
+    old = state.groups[group]
+    return _reconcile(state, dataclasses.replace(old, retry_due=False), now_ms)
+
+
+def finish_termination(state: AutoScaling, group: str, instance_id: str) -> Change:
+    """Let a terminating instance leave its group; one that left already changes nothing."""
+    old = state.groups[group]
+    found = old.instance(instance_id)
+    if found is None:
+        return state, ()
+    rest = tuple(one for one in old.instances if one.id != instance_id)
+    gone = InstanceGone(group=group, instance=found)
+    return _with(state, dataclasses.replace(old, instances=rest)), (gone,)
+
+
+def give_notice(state: AutoScaling, group: str, instance_id: str) -> Change:
+    """Announce a spot interruption; nothing visible happens until the notice has passed."""
+    old = state.groups[group]
+    if old.instance(instance_id) is None:
+        return state, ()
+    due = InterruptionDue(group=group, instance_id=instance_id, after_ms=old.config.notice_ms)
+    return state, (due,)
+
+
+def reclaim(state: AutoScaling, group: str, instance_id: str, now_ms: int) -> Change:
+    """Take an instance back at once; desired stays, so the group launches another."""
+    old = state.groups[group]
+    found = old.instance(instance_id)
+    if found is None:
+        return state, ()
+    rest = tuple(one for one in old.instances if one.id != instance_id)
+    gone = InstanceGone(group=group, instance=found, interrupted=True)
+    state, more = _reconcile(state, dataclasses.replace(old, instances=rest), now_ms)
+    return state, (gone, *more)
+
+
+def add_window(state: AutoScaling, group: str, window: NoCapacityWindow) -> AutoScaling:
+    """Return the state with a time in which EC2 cannot launch for the group."""
+    old = state.groups[group]
+    return _with(state, dataclasses.replace(old, windows=(*old.windows, window)))
+
+
+def view(group: GroupState) -> AutoScalingGroup:
+    """Return the group as DescribeAutoScalingGroups and DescribeScalingActivities show it."""
+    config = group.config
+    return AutoScalingGroup(
+        name=config.name,
+        min_size=config.min_size,
+        max_size=config.max_size,
+        desired=group.desired,
+        zones=config.zones,
+        tags=config.tags,
+        shapes=config.shapes,
+        instances=group.instances,
+        activities=group.activities,
+    )
+
+
+def _reconcile(state: AutoScaling, group: GroupState, now_ms: int) -> Change:
+    missing = group.missing
+    if missing > 0:
+        return _launch(state, group, missing, now_ms)
+    if missing < 0:
+        return _shrink(state, group, -missing)
+    return _with(state, group), ()
+
+
+def _launch(state: AutoScaling, group: GroupState, missing: int, now_ms: int) -> Change:
+    config = group.config
+    if "Launch" in config.suspended_processes:
+        return _with(state, group), ()
+    effects: list[Effect] = []
+    next_launch = state.next_launch
+    for left in range(missing, 0, -1):
+        group, launch = _begin(group, next_launch, now_ms)
+        if launch is None:
+            group, failed = _fail(group, left, now_ms)
+            effects.extend(failed)
+            break
+        next_launch += 1
+        delay_ms = config.launch_ms(launch.capacity_type)
+        effects.append(LaunchDue(group=config.name, launch_id=launch.id, after_ms=delay_ms))
+    return _with(dataclasses.replace(state, next_launch=next_launch), group), tuple(effects)
+
+
+def _begin(group: GroupState, launch_id: int, now_ms: int) -> tuple[GroupState, Launch | None]:
+    """Start one launch in the next zone that has capacity, None when there is none at all."""
+    config = group.config
+    bought_as = purchase.capacity_type(group)
+    type_name = purchase.instance_type(config, bought_as)
+    shut = {one.zone for one in _open_windows(group, now_ms)}
+    if type_name is None or "" in shut:
+        return group, None
+    for step in range(len(config.zones)):
+        index = (group.next_zone + step) % len(config.zones)
+        if config.zones[index] in shut:
+            continue
+        launch = Launch(
+            id=launch_id,
+            zone=config.zones[index],
+            instance_type=type_name,
+            capacity_type=bought_as,
+            started_ms=now_ms,
+        )
+        launches = (*group.launches, launch)
+        return dataclasses.replace(group, launches=launches, next_zone=index + 1), launch
+    return group, None
+
+
+def _fail(group: GroupState, count: int, now_ms: int) -> tuple[GroupState, tuple[Effect, ...]]:
+    name = group.config.name
+    windows = _open_windows(group, now_ms)
+    code = windows[0].code if windows else "SpotMaxPriceTooLow"
+    silent = all(one.silent for one in windows) if windows else False
+    if not silent:
+        failed = ScalingActivity(start_ms=now_ms, failed=True, description=code)
+        group = _log(group, failed)
+    effects: list[Effect] = [LaunchFailed(group=name, count=count, code=code, silent=silent)]
+    if not group.retry_due:
+        effects.append(RetryDue(group=name, after_ms=group.config.retry_ms))
+    return dataclasses.replace(group, retry_due=True), tuple(effects)
+
+
+def _open_windows(group: GroupState, now_ms: int) -> list[NoCapacityWindow]:
+    return [one for one in group.windows if one.from_ms <= now_ms < one.to_ms]
+
+
+def _appear(
+    state: AutoScaling, group: GroupState, launch: Launch, now_ms: int
+) -> tuple[AutoScaling, GroupState, InstanceStarted]:
+    instance = Instance(
+        id=f"i-{state.next_instance:08d}",
+        zone=launch.zone,
+        instance_type=launch.instance_type,
+        capacity_type=launch.capacity_type,
+        launched_ms=now_ms,
+    )
+    launches = tuple(one for one in group.launches if one.id != launch.id)
+    done = ScalingActivity(start_ms=launch.started_ms, failed=False, description=instance.id)
+    group = _log(group, done)
+    group = dataclasses.replace(group, launches=launches, instances=(*group.instances, instance))
+    state = dataclasses.replace(state, next_instance=state.next_instance + 1)
+    return state, group, InstanceStarted(group=group.config.name, instance=instance)
+
+
+def _shrink(state: AutoScaling, group: GroupState, surplus: int) -> Change:
+    effects: list[Effect] = []
+    cancelled = min(surplus, len(group.launches))
+    if cancelled:
+        kept = group.launches[: len(group.launches) - cancelled]
+        group = dataclasses.replace(group, launches=kept)
+        effects.append(LaunchCancelled(group=group.config.name, count=cancelled))
+    if "Terminate" not in group.config.suspended_processes:
+        live = [one for one in group.instances if one.lifecycle is not Lifecycle.TERMINATING]
+        for instance in live[: surplus - cancelled]:
+            group, effect = _terminate(group, instance)
+            effects.append(effect)
+    return _with(state, group), tuple(effects)
+
+
+def _terminate(group: GroupState, leaving: Instance) -> tuple[GroupState, InstanceGoneDue]:
+    instances = tuple(
+        dataclasses.replace(one, lifecycle=Lifecycle.TERMINATING) if one is leaving else one
+        for one in group.instances
+    )
+    due = InstanceGoneDue(
+        group=group.config.name, instance_id=leaving.id, after_ms=group.config.terminate_ms
+    )
+    return dataclasses.replace(group, instances=instances), due
+
+
+def _log(group: GroupState, activity: ScalingActivity) -> GroupState:
+    kept = (activity, *group.activities)[:ACTIVITIES_KEPT]
+    return dataclasses.replace(group, activities=kept)
+
+
+def _with(state: AutoScaling, group: GroupState) -> AutoScaling:
+    return dataclasses.replace(state, groups={**state.groups, group.config.name: group})

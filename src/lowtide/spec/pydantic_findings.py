@@ -1,0 +1,235 @@
+"""Turns pydantic's errors into findings with a place in the file, in the words of the format.
+
+Why it exists: pydantic names a path and a type; a person needs the line, the key they meant, and what to write instead.
+
+What it must not know: any one file format; what a model does not support, the model says itself (``not_supported``).
+"""
+
+from __future__ import annotations
+
+import re
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from lowtide.model.findings import Finding
+from lowtide.spec import document as doc
+from lowtide.spec.yamltree import type_name
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
+
+_WANTED = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "list_type": "a list",
+    "tuple_type": "a list",
+}
+_EMPTY_SHOWS_AS = frozenset({*_WANTED, "literal_error"})
+
+
+def findings_from_errors(
+    document: doc.Document,
+    error: ValidationError,
+    model: type[BaseModel] | None,
+    base: doc.PathInFile,
+) -> tuple[Finding, ...]:
+    """Return one finding for each of pydantic's errors; see ``document.findings_from_pydantic``."""
+    problems = doc.Problems(document)
+    empty = str(getattr(model, "empty_value", ""))
+    for one in error.errors(include_url=False):
+        path = base + _path_in_data(_value_at(document.data, base), one)
+        if empty and one["type"] in _EMPTY_SHOWS_AS and _is_empty(document, path):
+            _add_empty(problems, document, path, empty)
+        else:
+            _add(problems, document, one, path, _model_at(model, path[len(base) : -1]))
+    return problems.findings
+
+
+def _add(
+    problems: doc.Problems,
+    document: doc.Document,
+    one: ErrorDetails,
+    path: doc.PathInFile,
+    owner: type[BaseModel] | None,
+) -> None:
+    kind, shown = one["type"], doc.path_text(path)
+    fix = str(one.get("ctx", {}).get("fix", ""))
+    if kind == "extra_forbidden":
+        _add_extra(problems, document, path, owner)
+    elif kind == "missing":
+        problems.add(*doc.MISSING, f"{shown} is required", path, f"add {path[-1]}:", at_key=True)
+    elif kind in _WANTED:
+        message, fix = _wrong_type(document, one, path)
+        problems.add(*doc.WRONG_TYPE, message, path, fix)
+    elif kind == "not_supported":
+        message = f"not supported: {shown}{_at_line(document, path)}: {one['msg']}"
+        problems.add(*doc.NOT_SUPPORTED, message, path, fix)
+    elif kind == "literal_error":
+        message, fix = _wrong_word(one)
+        problems.add(*doc.WRONG_VALUE, f"{shown}: {message}", path, fix)
+    else:
+        at_key = one["loc"][-1:] == ("[key]",)
+        message = f"{shown}: {_sentence(one)}"
+        problems.add(*doc.WRONG_VALUE, message, path, fix, at_key=at_key)
+
+
+def _add_empty(
+    problems: doc.Problems, document: doc.Document, path: doc.PathInFile, why: str
+) -> None:
+    said = f"not supported: {doc.path_text(path)} without a value{_at_line(document, path)} ({why})"
+    problems.add(*doc.NOT_SUPPORTED, said, path, "give it a value, or remove the key")
+
+
+def _is_empty(document: doc.Document, path: doc.PathInFile) -> bool:
+    return _value_at(document.data, path) in (None, "")
+
+
+def _at_line(document: doc.Document, path: doc.PathInFile) -> str:
+    return f" at line {document.key_mark(path).line}"
+
+
+def _add_extra(
+    problems: doc.Problems,
+    document: doc.Document,
+    path: doc.PathInFile,
+    owner: type[BaseModel] | None,
+) -> None:
+    key = str(path[-1])
+    unsupported: Mapping[str, str] = getattr(owner, "not_supported", {})
+    if key in unsupported:
+        message = f"not supported: {doc.path_text(path)}{_at_line(document, path)}"
+        if reason := unsupported[key]:
+            message += f" ({reason})"
+        fix = "remove it; nothing in lowtide would act on it"
+        problems.add(*doc.NOT_SUPPORTED, message, path, fix, at_key=True)
+        return
+    where = f" in {doc.path_text(path[:-1])}" if len(path) > 1 else ""
+    fix = doc.did_you_mean(key, keys_of(owner)) if owner else ""
+    problems.add(*doc.UNKNOWN_KEY, f"unknown key {key!r}{where}", path, fix, at_key=True)
+
+
+def _wrong_type(document: doc.Document, one: ErrorDetails, path: doc.PathInFile) -> tuple[str, str]:
+    wanted = _WANTED[one["type"]]
+    value = one["input"]
+    written = document.written(path)
+    message = f"{doc.path_text(path)} must be {wanted}, not {type_name(value)}"
+    if wanted == "text" and written and value is not None:
+        return f"{message}: YAML reads {written} so", f'quote it: "{written}"'
+    if isinstance(value, str) and wanted != "text" and len(value) < 30:
+        unquoted = "write it without quotes" if value.replace(".", "").isalnum() else ""
+        return f"{message}: {value!r}", unquoted
+    return message, ""
+
+
+def _wrong_word(one: ErrorDetails) -> tuple[str, str]:
+    choices = re.findall(r"'([^']*)'", str(one.get("ctx", {}).get("expected", "")))
+    message = f"{_shortened(one['input'])} is none of {', '.join(choices)}"
+    best = doc.nearest(str(one["input"]), choices)
+    return message, f"did you mean {best}?" if best else ""
+
+
+def _shortened(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _sentence(one: ErrorDetails) -> str:
+    text = one["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    text = text[:1].lower() + text[1:] if text[1:2].islower() else text
+    plain = one["type"] not in {"wrong_value", "value_error"}
+    return f"{text}, not {_shortened(one['input'])}" if plain else text
+
+
+def keys_of(model: type[BaseModel]) -> tuple[str, ...]:
+    """Return the keys that a model reads, as they stand in a file."""
+    return tuple(one.alias or name for name, one in model.model_fields.items())
+
+
+def model_of_key(model: type[BaseModel], key: str) -> type[BaseModel] | None:
+    """Return the model that describes what stands below a key, None for a plain value."""
+    return next(_models_in(_step_into(model, key)), None)
+
+
+def _path_in_data(data: Any, one: ErrorDetails) -> doc.PathInFile:
+    """Drop from pydantic's location what is no step in the file (names of union members, ``[key]``)."""
+    path: list[str | int] = []
+    value = data
+    for step in one["loc"]:
+        if _leads_on(value, step):
+            value = value[step]
+            path.append(step)
+    if one["type"] == "missing":
+        path.append(one["loc"][-1])
+    return tuple(path)
+
+
+def _leads_on(value: Any, step: str | int) -> bool:
+    if isinstance(value, list):
+        return isinstance(step, int) and step < len(value)
+    return isinstance(value, Mapping) and step in value
+
+
+def _value_at(data: Any, path: doc.PathInFile) -> Any:
+    for step in path:
+        data = data[step]
+    return data
+
+
+def _model_at(model: type[BaseModel] | None, path: doc.PathInFile) -> type[BaseModel] | None:
+    """Return the model that describes the mapping at a path, None where it is not one."""
+    annotation: Any = model
+    for step in path:
+        annotation = _step_into(annotation, step)
+    return next(_models_in(annotation), None)
+
+
+def _step_into(annotation: Any, step: str | int) -> Any:
+    if isinstance(step, int):
+        return annotation  # the item type is found inside the list's annotation
+    for model in _models_in(annotation):
+        for name, one in model.model_fields.items():
+            if step in {one.alias, name}:
+                return one.annotation
+    return annotation if _is_mapping(annotation) else None
+
+
+def _is_mapping(annotation: Any) -> bool:
+    return any(_origin(part) in {dict, Mapping} for part in _parts(annotation))
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    for part in _parts(annotation):
+        if isinstance(part, type) and issubclass(part, BaseModel):
+            yield part
+        elif _origin(part) is not None:
+            for argument in typing.get_args(part):
+                yield from _models_in(argument)
+
+
+def _parts(annotation: Any) -> tuple[Any, ...]:
+    if typing.get_origin(annotation) in {typing.Union, types.UnionType}:
+        return typing.get_args(annotation)
+    return (annotation,)
+
+
+def _origin(annotation: Any) -> Any:
+    origin = typing.get_origin(annotation)
+    return _abstract(origin) if origin is not None else None
+
+
+def _abstract(origin: Any) -> Any:
+    return Mapping if isinstance(origin, type) and issubclass(origin, Mapping) else origin

@@ -1,0 +1,61 @@
+"""Images: how large they are, and which way they come.
+
+Why it exists: pulling a multi-gigabyte training image is a large part of a job's wait, and every byte through NAT
+is paid.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from lowtide.model.policy import Timings
+from lowtide.model.quantity import MIB
+
+_ECR = re.compile(r"^\d{12}\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/")
+
+
+#: Compressed sizes in MiB, rounded, of images that every run or example pulls. Estimates of the order of magnitude of what the
+#: registries list, not measured here; ``timings.imageSizesMib`` in lowtide.yaml wins. Anything else counts ``image_mib``, the size of
+#: a small training image.
+KNOWN_SIZES_MIB: Mapping[str, float] = {
+    "nvidia/cuda:12.4.1-base-ubuntu22.04": 90,
+    "k8s-device-plugin": 120,
+    "cluster-autoscaler": 50,
+    "amazon-k8s-cni": 60,
+    "kube-proxy": 40,
+    "coredns": 25,
+    "metrics-server": 25,
+}
+
+
+def size_bytes(image: str, timings: Timings) -> int:
+    """Return the compressed size of an image in bytes: by full name, without tag, by last word, else the default.
+
+    Sizes of the policy win over those known here.
+    """
+    bare = image.partition("@")[0]
+    head, colon, tail = bare.rpartition(":")
+    untagged = head if colon and "/" not in tail else bare
+    names = (image, bare, untagged, untagged.rpartition("/")[2])
+    for sizes in (timings.image_sizes_mib, KNOWN_SIZES_MIB):
+        for name in names:
+            if name in sizes:
+                return round(sizes[name] * MIB)
+    return round(timings.image_mib * MIB)
+
+
+def pull_seconds(size: int, timings: Timings) -> float:
+    """Return how long a node takes to pull and unpack ``size`` bytes."""
+    return size / MIB / timings.image_pull_mib_per_s
+
+
+def route(image: str, *, private: bool, s3_gateway_endpoint: bool) -> str | None:
+    """Return the priced way of a pull: ``nat``, ``s3``, or None for a node with a public address.
+
+    ECR keeps layers in S3, which the gateway endpoint reaches without NAT (Amazon ECR user guide, "Create the
+    Amazon S3 gateway endpoint"); public registries, public.ecr.aws among them, are on the internet.
+    """
+    if not private:
+        return None
+    return "s3" if s3_gateway_endpoint and _ECR.match(image) else "nat"

@@ -1,0 +1,152 @@
+"""Why pods never ran: the last reasons of scheduler and autoscaler, grouped by cause.
+
+Why it exists: a run that ends with waiting pods must say what they wait for, node by node and group by group, and in
+one sentence.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from lowtide.engine.options import AutoscalerOptions
+from lowtide.engine.scheduler import SCHEDULER_NAME
+from lowtide.model.decision import Placements, Refusal
+from lowtide.model.kube import Pod
+from lowtide.model.run import RefusedPods
+from lowtide.twin.autoscaler_pod import AutoscalerPods
+from lowtide.twin.capacity import Capacity
+from lowtide.twin.nodelife import NodeLife
+from lowtide.twin.recorder import PodHistory
+from lowtide.twin.scheduling import Scheduling
+from lowtide.twin.store import Store
+
+Reasons = dict[str, tuple[str, ...]]
+
+
+class Waits:
+    """Remembers why pods could not be placed, also of pods that ended waiting."""
+
+    def __init__(self, store: Store, scheduling: Scheduling, autoscalers: AutoscalerPods) -> None:
+        self._store = store
+        self._scheduling = scheduling
+        self._autoscalers = autoscalers
+        self._kept: dict[str, Reasons] = {}
+        """By the uid of pods that ended waiting."""
+        self._indexed = Placements()
+        self._by_pod: dict[str, list[Refusal]] = {}
+        store.signals.pod_ended.append(self._on_pod_ended)
+
+    def refused(
+        self, histories: Iterable[PodHistory], capacity: Capacity, nodes: NodeLife
+    ) -> tuple[RefusedPods, ...]:
+        """Return the pods that were refused and never ran, grouped by controller and reasons."""
+        never_ran = [one for one in histories if self._was_refused(one)]
+        current = self._now([one.last for one in never_ran])
+        unseen = _undiscovered(capacity, self._autoscalers.options)
+        grouped: dict[tuple[str, tuple[tuple[str, tuple[str, ...]], ...]], list[PodHistory]] = {}
+        for one in never_ran:
+            found = self._kept.get(one.last.uid) or current.get(one.last.key, {})
+            reasons = {**unseen, **found}
+            grouped.setdefault((one.workload, tuple(sorted(reasons.items()))), []).append(one)
+        return tuple(
+            RefusedPods(
+                pods=tuple(one.last.key for one in many),
+                cause=self._cause(many[0].last, dict(reasons), nodes),
+                reasons=dict(reasons),
+            )
+            for (_, reasons), many in grouped.items()
+        )
+
+    def _was_refused(self, history: PodHistory) -> bool:
+        pod = self._store.current(history.last) or history.last
+        return history.bound_ms is None and (
+            pod.unschedulable_ms is not None or pod.spec.scheduler_name != SCHEDULER_NAME
+        )
+
+    def _on_pod_ended(self, pod: Pod, _how: str) -> None:
+        if pod.node_name is None and pod.unschedulable_ms is not None:
+            self._kept[pod.uid] = self._now([pod]).get(pod.key, {})
+
+    def _now(self, pods: list[Pod]) -> dict[str, Reasons]:
+        wanted: dict[str, Reasons] = {pod.key: {} for pod in pods}
+        said = self._said_by_scheduler()
+        loop = self._autoscalers.loop
+        for key, reasons in wanted.items():
+            told = loop.refusals.get(key, ()) if loop is not None else ()
+            for one in (*said.get(key, ()), *told):
+                if one.reasons:
+                    reasons[f"{one.scope}/{one.subject}"] = one.reasons
+        return wanted
+
+    def _said_by_scheduler(self) -> dict[str, list[Refusal]]:
+        """Return the scheduler's last refusals by pod; the index is kept while they are the last."""
+        last = self._scheduling.last
+        if last is not self._indexed:
+            self._indexed = last
+            self._by_pod = {}
+            for one in last.refusals:
+                self._by_pod.setdefault(one.pod, []).append(one)
+        return self._by_pod
+
+    def _cause(self, pod: Pod, reasons: Mapping[str, tuple[str, ...]], nodes: NodeLife) -> str:
+        if pod.spec.scheduler_name != SCHEDULER_NAME:
+            return f"no scheduler named {pod.spec.scheduler_name} runs"
+        if self._autoscalers.loop is None:
+            problem = self._autoscalers.problem
+            return "no autoscaler is running" + (f": {problem}" if problem else "")
+        if pod.spec.gpus:
+            without = _nodes_without_gpus(nodes)
+            if without:
+                return f"{without} GPU nodes never offered nvidia.com/gpu: no device plugin ran on them"
+        groups = _gpu_groups_first(pod, reasons, nodes)
+        if groups:
+            return f"no node group can take it: {groups}"
+        return f"no node can take it: {_commonest(reasons.values())}"
+
+
+def _undiscovered(capacity: Capacity, options: AutoscalerOptions | None) -> Reasons:
+    """Return the groups that the autoscaler does not see because of their tags."""
+    if options is None:
+        return {}
+    result: Reasons = {}
+    for name, group in capacity.state.groups.items():
+        tags = group.config.tags
+        missing = [
+            key
+            for key, value in options.discovery_tags
+            if key not in tags or (value and tags[key] != value)
+        ]
+        if missing or not options.discovery_tags:
+            result[f"group/{name}"] = (
+                f"not discovered by the autoscaler: tag {', '.join(missing)} is missing"
+                if missing
+                else "not discovered by the autoscaler: it has no --node-group-auto-discovery",
+            )
+    return result
+
+
+def _nodes_without_gpus(nodes: NodeLife) -> int:
+    """Count GPU nodes that were Ready and never offered a GPU; 0 where any node did."""
+    ready = [one for one in nodes.machines.values() if one.node.gpus and one.ready_ms is not None]
+    return 0 if any(one.gpu_ms is not None for one in ready) else len(ready)
+
+
+def _gpu_groups_first(pod: Pod, reasons: Mapping[str, tuple[str, ...]], nodes: NodeLife) -> str:
+    """Return the commonest group reason; for a GPU pod what GPU groups say counts alone."""
+    groups = {
+        name.removeprefix("group/"): why
+        for name, why in reasons.items()
+        if name.startswith("group/")
+    }
+    fitting = {name: why for name, why in groups.items() if nodes.is_gpu_group(name)}
+    chosen = fitting if pod.spec.gpus and fitting else groups
+    return _commonest(chosen.values())
+
+
+def _commonest(reasons: Iterable[tuple[str, ...]]) -> str:
+    counted = Counter(sentence for many in reasons for sentence in many)
+    if not counted:
+        return ""
+    highest = max(counted.values())
+    return min(sentence for sentence, count in counted.items() if count == highest)

@@ -1,0 +1,128 @@
+"""``check`` shows everything at once, with the exit code that a pipeline needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Lowtide = Callable[..., Any]
+
+
+@pytest.fixture
+def cluster(lowtide: Lowtide) -> Path:
+    """A good cluster.yaml in the current folder."""
+    assert lowtide("init").code == 0
+    return Path("cluster.yaml")
+
+
+def change(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def test_a_good_file_has_no_findings_and_names_the_next_command(
+    lowtide: Lowtide, cluster: Path
+) -> None:
+    assert cluster.exists()
+    ran = lowtide("check")
+    assert (ran.code, ran.out) == (0, "no findings\n")
+    assert "lowtide simulate" in ran.err
+
+
+def test_every_error_of_a_file_is_shown_at_once_with_its_place(
+    lowtide: Lowtide, cluster: Path
+) -> None:
+    change(cluster, "minSize: 0", "minSiez: 0")
+    change(cluster, "supportType: STANDARD", "supportType: FOREVER")
+    ran = lowtide("check", "-o", "json")
+    assert ran.code == 2
+    assert ran.document["schema"] == "lowtide.check/v1"
+    findings = ran.document["findings"]
+    lines = cluster.read_text().splitlines()
+    assert len(findings) == 2
+    for finding, word in zip(findings, ["FOREVER", "minSiez"], strict=True):
+        assert finding["file"] == "cluster.yaml"
+        assert word in lines[finding["line"] - 1]
+        assert finding["severity"] == "error"
+    assert "minSize" in findings[1]["fix"]
+
+
+def test_errors_of_all_files_are_shown_in_one_run(lowtide: Lowtide, cluster: Path) -> None:
+    change(cluster, "minSize: 0", "minSiez: 0")
+    Path("lowtide.yaml").write_text(
+        "apiVersion: lowtide.dev/v1alpha1\nkind: Policy\ncolour: blue\n"
+    )
+    Path("job.yaml").write_text("apiVersion: batch/v1\nkind: Job\nmetadata: 7\n")
+    ran = lowtide("check", "-w", "job.yaml", "-o", "json")
+    assert ran.code == 2
+    files = {finding["file"] for finding in ran.document["findings"]}
+    assert files == {"cluster.yaml", "lowtide.yaml", "job.yaml"}
+
+
+def test_an_unknown_instance_type_is_an_error_of_the_check_not_of_the_file(
+    lowtide: Lowtide, cluster: Path
+) -> None:
+    change(cluster, "[g4dn.xlarge]", "[g4dn.xlrge]")
+    ran = lowtide("check", "-o", "json")
+    assert ran.code == 3
+    (finding,) = ran.document["findings"]
+    assert "g4dn.xlrge" in finding["message"]
+    assert "g4dn.xlrge" in cluster.read_text().splitlines()[finding["line"] - 1]
+
+
+def test_warnings_pass_unless_strict(lowtide: Lowtide, cluster: Path) -> None:
+    """The autoscaler ignores a taint tag without an effect, so the tag is not what its author meant."""
+    change(cluster, '"true:NoSchedule"', '"true"')
+    ran = lowtide("check", "-o", "json")
+    assert ran.code == 0
+    assert [finding["severity"] for finding in ran.document["findings"]] == ["warning"]
+    assert lowtide("check", "--strict", "-o", "json").code == 3
+
+
+def test_a_missing_cluster_file_says_how_to_get_one(lowtide: Lowtide) -> None:
+    ran = lowtide("check")
+    assert ran.code == 2
+    assert "lowtide init" in ran.out
+    assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (b"", "empty"),
+        (b"nodeGroups: [", "syntax"),
+        (b"a: &a [*a, *a]", "an alias of itself"),
+        (b"\x00\x01\x02\xff\xfe", "binary"),
+        (b"- just\n- a list\n", "list"),
+        (b"apiVersion: v1\nkind: Pod\n", "another kind"),
+    ],
+)
+def test_a_file_that_is_no_cluster_config_is_exit_code_two_and_never_a_traceback(
+    lowtide: Lowtide, content: bytes, name: str
+) -> None:
+    Path("cluster.yaml").write_bytes(content)
+    ran = lowtide("check", "-o", "json")
+    assert (ran.code, ran.err) == (2, ""), name
+    assert ran.document["findings"]
+    people = lowtide("check")
+    assert people.code == 2
+    assert "Traceback" not in people.out + people.err
+
+
+def test_a_directory_as_file_is_exit_code_two(lowtide: Lowtide) -> None:
+    Path("cluster.yaml").mkdir()
+    ran = lowtide("check", "-o", "json")
+    assert ran.code == 2
+    assert ran.document["findings"][0]["file"] == "cluster.yaml"
+
+
+def test_findings_can_be_had_as_yaml(lowtide: Lowtide) -> None:
+    import yaml
+
+    ran = lowtide("check", "-o", "yaml")
+    assert ran.code == 2
+    assert yaml.safe_load(ran.out)["schema"] == "lowtide.check/v1"

@@ -1,0 +1,73 @@
+"""What only a whole process shows: pipes, interrupts, and both ways to start it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+LOWTIDE = [sys.executable, "-m", "lowtide"]
+
+
+def test_a_reader_that_stops_early_is_no_error() -> None:
+    """`lowtide prices | head -1` closes the pipe long before the table ends."""
+    with subprocess.Popen(
+        [*LOWTIDE, "prices"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        words = process.stderr.read()
+        assert process.wait(timeout=30) == 0
+    assert "Traceback" not in words
+    assert "Broken" not in words
+
+
+def test_data_goes_to_stdout_and_words_to_stderr() -> None:
+    ran = subprocess.run([*LOWTIDE, "init", "-f", "-"], capture_output=True, text=True, check=True)
+    assert ran.stdout.startswith("#")
+    assert ran.stderr == ""
+
+
+def test_an_error_leaves_stdout_empty_and_exits_with_two() -> None:
+    ran = subprocess.run(
+        [*LOWTIDE, "check", "-f", "no-such.yaml"], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 2
+    assert "no-such.yaml" in ran.stdout + ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def opened_for_writing(pipe: Path, process: subprocess.Popen[str]) -> int:
+    """Return the writing end once the process has opened the reading end, so that it is really waiting."""
+    while process.poll() is None:
+        try:
+            return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+    message = f"the command ended by itself: {process.communicate()}"
+    raise AssertionError(message)
+
+
+def test_ctrl_c_ends_with_130_and_one_word(tmp_path: Path) -> None:
+    pipe = tmp_path / "cluster.yaml"
+    os.mkfifo(pipe)
+    with subprocess.Popen(
+        [*LOWTIDE, "check", "-f", str(pipe)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        writing_end = opened_for_writing(pipe, process)
+        try:
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=30)
+        finally:
+            os.close(writing_end)
+    assert process.returncode == 130
+    assert out == ""
+    assert err.strip() == "Interrupted."
