@@ -309,8 +309,6 @@ def long_run(tide: Simulation) -> Callable[[int], Simulation]:
             replace(tide.decisions[index % len(tide.decisions)], at_ms=index * 1000)
             for index in range(rows)
         )
-        return replace(
-            tide, states=states, decisions=decisions, simulated_seconds=day_57_ms / 1000
-        )
+        return replace(tide, states=states, decisions=decisions, simulated_seconds=day_57_ms / 1000)
 
     return build

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import random
+
+from lowtide.model.errors import InputError
+from lowtide.spec.clusterfile import ClusterFile, read_cluster
+
 HEAD = """\
 apiVersion: eksctl.io/v1alpha5
 kind: ClusterConfig
@@ -41,7 +46,7 @@ addons:
   - name: eks-pod-identity-agent
     configurationValues: |
       resources: {limits: {cpu: 100m}}
-    resolveConflicts: overwrite
+    resolveConflicts: OVERWRITE
 addonsConfig: {disableDefaultAddons: false}
 vpc:
   cidr: 10.0.0.0/16
@@ -110,3 +115,16 @@ def with_group(body: str, *, managed: bool = False) -> str:
     lines = "".join(f"    {line}\n" for line in body.strip("\n").splitlines())
     kind = "managedNodeGroups" if managed else "nodeGroups"
     return f"{HEAD}{kind}:\n  - name: one\n{lines}"
+
+
+def read_or_refuse(text: str, file: str = "c.yaml") -> ClusterFile | InputError:
+    """Return what reading the text ends in; any other exception is a fault of the reader."""
+    try:
+        return read_cluster(text, file)
+    except InputError as error:
+        return error
+
+
+def seeded(seed: int | str) -> random.Random:
+    """Return a generator that draws the same on every machine."""
+    return random.Random(seed)  # noqa: S311 - it draws test files, not secrets

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import random
 from typing import Any
+
+from tests.spec.cluster_texts import seeded
 
 #: Values that a schema's plain "string" stands for, so that rules behind the types are reached too.
 _WORDS = (
@@ -21,7 +22,7 @@ class Drawer:
 
     def __init__(self, schema: dict[str, Any], seed: int) -> None:
         self._definitions = schema["definitions"]
-        self._random = random.Random(seed)  # noqa: S311 - no secret
+        self._random = seeded(seed)
 
     def cluster(self) -> Any:
         """Return a whole file with the head that makes it a ClusterConfig."""

@@ -926,9 +926,7 @@ apiVersion: v1
 kind: List
 items: [{apiVersion: v1, kind: Secret, metadata: {name: s}}]
 """
-SAMPLES = list(
-    yaml.safe_load_all("---\n".join([DEPLOYMENT, JOB, BUDGET]) + CLASSES + RICH),
-)
+SAMPLES = list(yaml.safe_load_all(f"{DEPLOYMENT}---\n{JOB}---\n{BUDGET}{CLASSES}{RICH}"))
 
 SCALARS = st.one_of(
     st.none(),

@@ -120,7 +120,7 @@ BAD = {
     "negative seed": (HEAD + "seed: -1\n", [("wrong-value", 3, 7)]),
     "flag with dashes": (
         HEAD + "autoscaler: {flags: {--expander: random}}\n",
-        [("wrong-value", 3, 34)],
+        [("wrong-value", 3, 22)],
     ),
     "flag without a value": (
         HEAD + "autoscaler: {flags: {expander: []}}\n",
@@ -128,7 +128,7 @@ BAD = {
     ),
     "flag that is a mapping": (
         HEAD + "autoscaler: {flags: {expander: {a: b}}}\n",
-        [("wrong-type", 3, 32)],
+        [("wrong-value", 3, 32)],
     ),
     "two answers": (
         HEAD + "autoscalerTags: full\nautoscaler: {tags: asFile}\n",
@@ -197,9 +197,12 @@ KEYS = st.sampled_from([*dump(default_policy()), "autoscaler", "spotLaunch", "Se
 @given(st.dictionaries(KEYS, JUNK, max_size=5))
 def test_a_broken_policy_is_read_or_refused_and_nothing_else(more: dict[str, object]) -> None:
     text = yaml.safe_dump({"apiVersion": "lowtide.dev/v1alpha1", "kind": "Policy"} | more)
+    assert _reads_back_or_refuses(text)
+
+
+def _reads_back_or_refuses(text: str) -> bool:
     try:
         policy = read_policy(text, "lowtide.yaml")
     except InputError as error:
-        assert all(one.mark.line for one in error.findings)
-    else:
-        assert read_policy(yaml.safe_dump(dump(policy)), "dump.yaml") == policy
+        return all(one.mark.line for one in error.findings)
+    return read_policy(yaml.safe_dump(dump(policy)), "dump.yaml") == policy

@@ -24,7 +24,9 @@ TIMINGS = Timings(image_mib=600.0, image_pull_mib_per_s=60.0)
 GPU_TAINT = Taint(key=NVIDIA_GPU, value="true")
 
 
-def gpu_profile(zone: str, *, minimum: int = 0, maximum: int = 10, desired: int = 0) -> GroupProfile:
+def gpu_profile(
+    zone: str, *, minimum: int = 0, maximum: int = 10, desired: int = 0
+) -> GroupProfile:
     capacity = {CPU: 4000, MEMORY: 16 * GIB, PODS: 29, NVIDIA_GPU: 1}
     return GroupProfile(
         config=GroupConfig(
@@ -47,9 +49,7 @@ def gpu_profile(zone: str, *, minimum: int = 0, maximum: int = 10, desired: int 
                 f"{TAG_TAINT_PREFIX}{NVIDIA_GPU}": "true:NoSchedule",
             },
             shapes=(
-                InstanceShape(
-                    name="g4dn.xlarge", vcpu=4, memory_mib=16384, gpu=1, arch="amd64"
-                ),
+                InstanceShape(name="g4dn.xlarge", vcpu=4, memory_mib=16384, gpu=1, arch="amd64"),
             ),
             on_demand_percent=0,
             spot_launch_ms=15_000,
@@ -80,9 +80,7 @@ def general_profile(*, desired: int = 1) -> GroupProfile:
             zones=("us-east-1a",),
             offers=(Offer(instance_type="m5.large", on_demand_usd_per_hour=0.096),),
             tags={TAG_ENABLED: "true"},
-            shapes=(
-                InstanceShape(name="m5.large", vcpu=2, memory_mib=8192, gpu=0, arch="amd64"),
-            ),
+            shapes=(InstanceShape(name="m5.large", vcpu=2, memory_mib=8192, gpu=0, arch="amd64"),),
             on_demand_launch_ms=10_000,
             terminate_ms=60_000,
         ),

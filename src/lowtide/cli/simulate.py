@@ -141,12 +141,17 @@ def demo(*, seed: int | None, html: str) -> None:
     _simulate(inputs, seed, html if with_html else None)
     if not with_html:
         say("\nFor the report with plots: pip install 'lowtide[report]'")
+    say(f"\nThe example's files, with a page that explains them: {_shown(folder)}")
     say_next(
-        shlex.join(
-            ["lowtide", "simulate", "-f", inputs.cluster, "-w", str(folder / "gpu-pod.yaml")]
-        ),
         "lowtide init --name my-cluster",
+        f"lowtide simulate -w {shlex.quote(_shown(folder / 'cudaexample.yaml'))}",
     )
+
+
+def _shown(path: Path) -> str:
+    """Return a path as short as it can be typed here."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def _simulate(inputs: Inputs, seed: int | None, html: str | None) -> None:

@@ -15,8 +15,9 @@ from lowtide.engine.equivalence import same_shape
 from lowtide.engine.estimator import add_copy
 from lowtide.engine.filters import first_fit, fits
 from lowtide.engine.ledger import NodeState
-from lowtide.engine.memory import AutoscalerMemory, CachedTemplate
+from lowtide.engine.memory import AutoscalerMemory, CachedTemplate, TagTemplate
 from lowtide.engine.options import SECOND, AutoscalerOptions
+from lowtide.engine.provider import KnownGroup
 from lowtide.engine.scaledown import scale_down
 from lowtide.engine.scaleup import scale_up
 from lowtide.engine.template import Template, from_group, from_node, is_good_source, overlaid
@@ -76,7 +77,6 @@ def _refresh(work: Work) -> None:
 
 def _find_templates(work: Work) -> None:
     """Choose each group's template: a good node, the cache, the tags, any node."""
-    daemon_sets = work.snapshot.daemon_sets
     good: dict[str, Node] = {}
     bad: dict[str, Node] = {}
     for node in work.snapshot.nodes:
@@ -87,15 +87,15 @@ def _find_templates(work: Work) -> None:
         source = good if is_good_source(node, ready=ready, now_ms=work.now_ms) else bad
         source.setdefault(name, node)
     for name, node in good.items():
-        _cache_template(work, name, node)
+        _cache_template(work, name, node, work.now_ms)
     expiry_ms = work.options.node_info_cache_expire_ms
     for name, group in work.groups.items():
         cached = work.cached.get(name)
         if cached is not None and (name in good or work.now_ms - cached.added_ms <= expiry_ms):
-            work.templates[name] = overlaid(cached.template, group)
+            work.templates[name] = _completed(work, group, cached)
             continue
         work.cached.pop(name, None)
-        template = from_group(group, daemon_sets)
+        template = _from_tags(work, group)
         if template is None and name in bad:
             template = _template_of(work, name, bad[name])
         if template is not None:
@@ -103,18 +103,39 @@ def _find_templates(work: Work) -> None:
     work.cached = {name: one for name, one in work.cached.items() if name in work.groups}
 
 
-def _cache_template(work: Work, name: str, node: Node) -> None:
+def _cache_template(work: Work, name: str, node: Node, added_ms: int) -> None:
     daemons = tuple(key for key, pod in work.ledger.nodes[node.name].pods.items() if pod.is_daemon)
     known = work.cached.get(name)
     if known is not None and known.source is node and known.source_pods == daemons:
-        work.cached[name] = replace(known, added_ms=work.now_ms)
+        work.cached[name] = replace(known, added_ms=added_ms)
         return
+    group = work.groups[name]
     work.cached[name] = CachedTemplate(
-        template=_template_of(work, name, node),
-        added_ms=work.now_ms,
+        template=overlaid(_template_of(work, name, node), group),
+        added_ms=added_ms,
         source=node,
         source_pods=daemons,
+        tags=group.tags,
     )
+
+
+def _completed(work: Work, group: KnownGroup, cached: CachedTemplate) -> Template:
+    """Return a cached template with what the group's tags of today add to it."""
+    if cached.tags is not group.tags:
+        cached = replace(cached, template=overlaid(cached.template, group), tags=group.tags)
+        work.cached[group.name] = cached
+    return cached.template
+
+
+def _from_tags(work: Work, group: KnownGroup) -> Template | None:
+    daemon_sets = work.snapshot.daemon_sets
+    known = work.tag_templates.get(group.name)
+    if known is None or not (
+        known.tags is group.tags and known.shape is group.shape and known.daemon_sets is daemon_sets
+    ):
+        known = TagTemplate(group.tags, group.shape, daemon_sets, from_group(group, daemon_sets))
+        work.tag_templates[group.name] = known
+    return known.template
 
 
 def _template_of(work: Work, name: str, node: Node) -> Template:

@@ -12,17 +12,33 @@ from dataclasses import dataclass, field
 from lowtide.engine.ledger import Ledger
 from lowtide.engine.provider import KnownGroup
 from lowtide.engine.template import Template
+from lowtide.model.asg import InstanceShape
 from lowtide.model.kube import Node, Pod
+from lowtide.model.workload import DaemonSet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CachedTemplate:
-    """The template of a real node and when it was last confirmed by one; ``source`` saves rebuilding it."""
+    """The template of a real node and when it was last confirmed by one.
+
+    ``tags`` are the group's that it was completed from; with ``source`` and ``source_pods`` they tell when to make it anew.
+    """
 
     template: Template
     added_ms: int
     source: Node
     source_pods: tuple[str, ...]
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class TagTemplate:
+    """The template made from a group's type and tags, kept while what it is made of is the same."""
+
+    tags: Mapping[str, str]
+    shape: InstanceShape | None
+    daemon_sets: tuple[DaemonSet, ...]
+    template: Template | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +89,9 @@ class AutoscalerMemory:
     groups: Mapping[str, KnownGroup] = field(default_factory=dict)
     asked_ms: int | None = None
     templates: Mapping[str, CachedTemplate] = field(default_factory=dict)
+    tag_templates: Mapping[str, TagTemplate] = field(
+        default_factory=dict, compare=False, repr=False
+    )
     unregistered_since: Mapping[str, int] = field(default_factory=dict)
     requests: Mapping[str, ScaleUpRequest] = field(default_factory=dict)
     backoffs: Mapping[str, Backoff] = field(default_factory=dict)

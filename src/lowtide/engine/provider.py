@@ -29,7 +29,11 @@ class KnownInstance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownGroup:
-    """A group as the autoscaler believes it; ``resized_ms`` is its own last SetDesiredCapacity."""
+    """A group as the autoscaler believes it.
+
+    ``options`` are the autoscaling options among its tags, by lower-case name; ``resized_ms`` is the autoscaler's own last
+    SetDesiredCapacity.
+    """
 
     name: str
     min_size: int
@@ -38,18 +42,9 @@ class KnownGroup:
     zones: tuple[str, ...]
     tags: Mapping[str, str]
     shape: InstanceShape | None
+    options: Mapping[str, str]
     instances: tuple[KnownInstance, ...]
     resized_ms: int | None = None
-
-    @property
-    def options(self) -> Mapping[str, str]:
-        """Autoscaling options from the group's tags, by lower-case name."""
-        prefix = names.TAG_OPTION_PREFIX
-        return {
-            key[len(prefix) :].lower(): value
-            for key, value in self.tags.items()
-            if key.startswith(prefix)
-        }
 
 
 def discovered(group: AutoScalingGroup, options: AutoscalerOptions) -> bool:
@@ -96,9 +91,17 @@ def _seen(group: AutoScalingGroup, resized_ms: int | None) -> KnownGroup:
         zones=group.zones,
         tags=group.tags,
         shape=group.shapes[0] if group.shapes else None,
+        options=_options(group.tags),
         instances=tuple(instances),
         resized_ms=resized_ms,
     )
+
+
+def _options(tags: Mapping[str, str]) -> dict[str, str]:
+    prefix = names.TAG_OPTION_PREFIX
+    return {
+        key[len(prefix) :].lower(): value for key, value in tags.items() if key.startswith(prefix)
+    }
 
 
 def _has_failed(group: AutoScalingGroup, resized_ms: int | None) -> bool:

@@ -81,10 +81,14 @@ def _candidates(work: Work, nodes: Sequence[Node]) -> list[Node]:
     budgets = Budgets(work.snapshot.budgets)
 
     def rank(node: Node) -> tuple[bool, bool]:
-        moving = _moving(work, work.ledger.nodes[node.name], budgets)
-        return (bool(moving.pods or moving.blocked), node.name not in work.unneeded)
+        state = work.ledger.nodes[node.name]
+        is_empty = all(pod.is_daemon for pod in state.pods.values())
+        if not is_empty:
+            moving = _moving(work, state, budgets)
+            is_empty = not moving.pods and not moving.blocked
+        return (not is_empty, node.name not in work.unneeded)
 
-    return sorted(chosen, key=rank)
+    return sorted(chosen, key=rank) if len(chosen) > 1 else chosen
 
 
 def _is_delayed(work: Work, group: str) -> bool:

@@ -15,6 +15,7 @@ from lowtide.engine.memory import (
     BaseLedger,
     CachedTemplate,
     ScaleUpRequest,
+    TagTemplate,
     WrongSize,
 )
 from lowtide.engine.options import AutoscalerOptions
@@ -53,6 +54,7 @@ class Work:
         self.groups: dict[str, KnownGroup] = dict(memory.groups)
         self.asked_ms = memory.asked_ms
         self.cached: dict[str, CachedTemplate] = dict(memory.templates)
+        self.tag_templates: dict[str, TagTemplate] = dict(memory.tag_templates)
         self.unregistered_since: dict[str, int] = dict(memory.unregistered_since)
         self.requests: dict[str, ScaleUpRequest] = dict(memory.requests)
         self.backoffs: dict[str, Backoff] = dict(memory.backoffs)
@@ -103,6 +105,7 @@ class Work:
             groups=self.groups,
             asked_ms=self.asked_ms,
             templates=self.cached,
+            tag_templates=self.tag_templates,
             unregistered_since=self.unregistered_since,
             requests=self.requests,
             backoffs=self.backoffs,

@@ -60,7 +60,7 @@ def simulation_html(simulation: Simulation) -> str:
         "policy": _policy(scripts=(bundle, script), style=style),
         "cluster": page.text(simulation.cluster),
         "facts": page.text(f"{simulation.region}, seed {simulation.seed}: {ending(simulation)}"),
-        "lead": page.text(" ".join(headline(simulation, course, arrow="→"))),
+        "lead": "<br>".join(map(page.text, headline(simulation, course, arrow="→"))),
         "notices": page.notices(simulation),
         "alarm": page.alarm(simulation),
         "cards": page.cards(simulation),

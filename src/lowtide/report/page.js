@@ -74,26 +74,24 @@
     showAll();
   }
 
-  let drawing = 0;
-  async function draw() {
-    const turn = ++drawing;
+  async function drawNow() {
     views.forEach((view) => view.finalize());
     views = [];
     for (const chart of data.charts) {
-      const element = byId(`plot-${chart.id}`);
       const spec = { ...inTheme(chart.spec), description: chart.about, datasets: { states, zones } };
-      const { view } = await vegaEmbed(element, spec, {
+      const { view } = await vegaEmbed(byId(`plot-${chart.id}`), spec, {
         mode: "vega-lite", actions: false, renderer: "svg", ast: true, defaultStyle: false,
         config: config(), expressionFunctions: { moment, duration, usd }, tooltip: { disableDefaultStyle: true },
       });
-      if (turn !== drawing) { view.finalize(); return; }
       if (!chart.overTime) continue;
       views.push(view);
       view.addResizeListener(() => show(view));
     }
     showAll();
-    root.dataset.drawn = String(turn);
+    root.dataset.drawn = Number(root.dataset.drawn ?? 0) + 1;
   }
+  let drawn = Promise.resolve();
+  const draw = () => { drawn = drawn.then(drawNow); };  // one after the other, however fast the clicks
 
   // Drag across a plot to choose the time window of all.
   function drag(element) {

@@ -22,7 +22,6 @@ Finding codes of all readers (stable; the name is stable too):
 
 from __future__ import annotations
 
-import difflib
 import re
 import stat
 import sys
@@ -126,6 +125,7 @@ def path_text(path: PathInFile) -> str:
 
 def nearest(word: str, candidates: Iterable[str]) -> str | None:
     """Return the candidate a person most likely meant, None when nothing is near."""
+    import difflib  # noqa: PLC0415 - needed for wrong files only
 
     def bare(text: str) -> str:
         return text.lower().replace("_", "").replace("-", "")

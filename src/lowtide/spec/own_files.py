@@ -26,11 +26,10 @@ class Section(BaseModel):
 Whole = TypeVar("Whole", bound=Section)
 
 
-def refusal(message: str, fix: str = "", *, wrong_type: bool = False) -> PydanticCustomError:
+def refusal(message: str, fix: str = "") -> PydanticCustomError:
     """Return what a validator raises about a value: words of our own, and what to write instead."""
     # A message template would treat braces in the user's text as its own.
-    context = {"said": message, "fix": fix}
-    return PydanticCustomError("wrong_type" if wrong_type else "wrong_value", "{said}", context)
+    return PydanticCustomError("wrong_value", "{said}", {"said": message, "fix": fix})
 
 
 def validated(

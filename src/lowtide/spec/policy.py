@@ -43,7 +43,7 @@ def _flag_value(value: Any) -> str:
         return repr(value)
     if isinstance(value, int | str):
         return str(value)
-    raise refusal("must be text, a number, true or false, or a list of these", wrong_type=True)
+    raise refusal("must be text, a number, true or false, or a list of these")
 
 
 def _flag_name(value: Any) -> str:

@@ -55,7 +55,7 @@ def findings_from_errors(
         if empty and one["type"] in _EMPTY_SHOWS_AS and _is_empty(document, path):
             _add_empty(problems, document, path, empty)
         else:
-            _add(problems, document, one, path, _model_at(model, path[len(base) : -1]))
+            _add(problems, document, one, path, model_at(model, path[len(base) : -1]))
     return problems.findings
 
 
@@ -159,11 +159,6 @@ def keys_of(model: type[BaseModel]) -> tuple[str, ...]:
     return tuple(one.alias or name for name, one in model.model_fields.items())
 
 
-def model_of_key(model: type[BaseModel], key: str) -> type[BaseModel] | None:
-    """Return the model that describes what stands below a key, None for a plain value."""
-    return next(_models_in(_step_into(model, key)), None)
-
-
 def _path_in_data(data: Any, one: ErrorDetails) -> doc.PathInFile:
     """Drop from pydantic's location what is no step in the file (names of union members, ``[key]``)."""
     path: list[str | int] = []
@@ -189,47 +184,39 @@ def _value_at(data: Any, path: doc.PathInFile) -> Any:
     return data
 
 
-def _model_at(model: type[BaseModel] | None, path: doc.PathInFile) -> type[BaseModel] | None:
-    """Return the model that describes the mapping at a path, None where it is not one."""
+def model_at(model: type[BaseModel] | None, path: doc.PathInFile) -> type[BaseModel] | None:
+    """Return the model that describes the mapping at a path, None where no model does."""
     annotation: Any = model
     for step in path:
         annotation = _step_into(annotation, step)
-    return next(_models_in(annotation), None)
+    models = (part for part in _parts(annotation) if _is_model(part))
+    return next(models, None)
 
 
 def _step_into(annotation: Any, step: str | int) -> Any:
-    if isinstance(step, int):
-        return annotation  # the item type is found inside the list's annotation
-    for model in _models_in(annotation):
-        for name, one in model.model_fields.items():
-            if step in {one.alias, name}:
-                return one.annotation
-    return annotation if _is_mapping(annotation) else None
-
-
-def _is_mapping(annotation: Any) -> bool:
-    return any(_origin(part) in {dict, Mapping} for part in _parts(annotation))
-
-
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
     for part in _parts(annotation):
-        if isinstance(part, type) and issubclass(part, BaseModel):
-            yield part
-        elif _origin(part) is not None:
-            for argument in typing.get_args(part):
-                yield from _models_in(argument)
+        origin = typing.get_origin(part)
+        if isinstance(step, int) and origin in {list, tuple}:
+            return typing.get_args(part)[0]
+        if isinstance(step, str) and origin in {dict, Mapping}:
+            return typing.get_args(part)[1]
+        if isinstance(step, str) and _is_model(part):
+            by_key = {one.alias or name: one.annotation for name, one in part.model_fields.items()}
+            return by_key.get(step)
+    return None
 
 
-def _parts(annotation: Any) -> tuple[Any, ...]:
-    if typing.get_origin(annotation) in {typing.Union, types.UnionType}:
-        return typing.get_args(annotation)
-    return (annotation,)
-
-
-def _origin(annotation: Any) -> Any:
+def _parts(annotation: Any) -> Iterator[Any]:
+    """Yield the alternatives of a union, without the validators around them."""
     origin = typing.get_origin(annotation)
-    return _abstract(origin) if origin is not None else None
+    if origin in {typing.Union, types.UnionType}:
+        for one in typing.get_args(annotation):
+            yield from _parts(one)
+    elif origin is typing.Annotated:
+        yield from _parts(typing.get_args(annotation)[0])
+    else:
+        yield annotation
 
 
-def _abstract(origin: Any) -> Any:
-    return Mapping if isinstance(origin, type) and issubclass(origin, Mapping) else origin
+def _is_model(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)

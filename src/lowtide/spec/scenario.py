@@ -82,7 +82,7 @@ def _duration(value: Any) -> int:
 def _condition(value: Any) -> Condition:
     form = f"write it like gpuNodes == 0, with one of {', '.join(METRICS)}"
     if not isinstance(value, str):
-        raise refusal("a condition is text", form, wrong_type=True)
+        raise refusal("a condition is text", form)
     found = _CONDITION.fullmatch(value)
     if found is None:
         single = re.sub(r"(?<![=!<>])=(?!=)", "==", value)

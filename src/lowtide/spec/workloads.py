@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lowtide.model.errors import InputError
 from lowtide.model.names import RUN_SECONDS
 from lowtide.model.quantity import NVIDIA_GPU
 from lowtide.model.scenario import Apply, Scenario, Step, TraceJob
 from lowtide.model.workload import KubeObject
 from lowtide.spec import document as doc
-from lowtide.spec.manifests import load_manifests, objects_from
+from lowtide.spec.manifests import load_manifests, objects_from, read_manifests
+from lowtide.spec.scenario import read_scenario
 from lowtide.spec.traces import read_openb, read_philly, read_trace
 
 _TRACES = {"philly": read_philly, "openb": read_openb}
@@ -26,7 +26,8 @@ def load_workload(argument: str) -> Scenario:
     """Return the run that an argument of ``-w`` asks for.
 
     It is a Scenario file; a manifest file or directory, applied at the start, whose pods run until they are deleted
-    where no annotation says otherwise; a trace (.csv, .csv.gz, .parquet); or ``philly:PATH`` and ``openb:PATH``.
+    where no annotation says otherwise; ``-`` for either on standard input; a trace (.csv, .csv.gz, .parquet); or
+    ``philly:PATH`` and ``openb:PATH``.
 
     Raises:
         InputError: with every finding of the files.
@@ -36,19 +37,13 @@ def load_workload(argument: str) -> Scenario:
         return _replay(path, _TRACES[form](path))
     if argument.endswith(_TABLES):
         return _replay(argument, read_trace(argument))
-    if argument != "-" and not Path(argument).exists():
-        raise InputError(
-            f"cannot read the workload {argument}",
-            where=argument,
-            why="there is no such file or directory",
-            fix="give a Scenario, a manifest, a directory of manifests, or a trace",
-        )
-    if not Path(argument).is_dir() and _is_scenario(argument):
-        # Late: plain manifests need no pydantic, which takes longer to import than they do to read.
-        from lowtide.spec.scenario import load_scenario  # noqa: PLC0415
-
-        return load_scenario(argument)
-    return _apply_at_start(Path(argument).stem, load_manifests(argument))
+    if Path(argument).is_dir():
+        return _apply_at_start(Path(argument).resolve().name, load_manifests(argument))
+    text = doc.read_text(argument)
+    file = "<stdin>" if argument == "-" else argument
+    if _is_scenario(text, file):
+        return read_scenario(text, file, Path(argument).parent)
+    return _apply_at_start(Path(file).stem, read_manifests(text, file))
 
 
 def default_workload(gpus: int = 1, pods: int = 10, run_seconds: int = 1800) -> Scenario:
@@ -67,18 +62,12 @@ def default_workload(gpus: int = 1, pods: int = 10, run_seconds: int = 1800) -> 
             }
         ],
     }
+    template = {"metadata": {"annotations": {RUN_SECONDS: str(run_seconds)}}, "spec": pod}
     job = {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {"name": "default-workload"},
-        "spec": {
-            "parallelism": pods,
-            "completions": pods,
-            "template": {
-                "metadata": {"annotations": {RUN_SECONDS: str(run_seconds)}},
-                "spec": pod,
-            },
-        },
+        "spec": {"parallelism": pods, "completions": pods, "template": template},
     }
     return _apply_at_start("default", objects_from([job]))
 
@@ -93,11 +82,10 @@ def _replay(path: str, jobs: tuple[TraceJob, ...]) -> Scenario:
     return Scenario(name=name, trace=jobs, max_duration_ms=None)
 
 
-def _is_scenario(path: str) -> bool:
-    documents = doc.parse(doc.read_text(path), path)
+def _is_scenario(text: str, file: str) -> bool:
     return any(
         isinstance(one.data, dict)
         and one.data.get("kind") == "Scenario"
         and str(one.data.get("apiVersion", "")).startswith("lowtide.dev/")
-        for one in documents
+        for one in doc.parse(text, file)
     )

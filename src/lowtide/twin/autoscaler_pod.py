@@ -70,13 +70,16 @@ class AutoscalerPods:
             if self.problem != problems[0]:
                 self.problem = problems[0]
                 self._tell(
-                    "kubelet", "restarts in a loop (CrashLoopBackOff)", pod.key, self.problem
+                    "kubelet",
+                    "restarts in a loop (CrashLoopBackOff)",
+                    f"pod/{pod.key}",
+                    self.problem,
                 )
             return
         self.problem = ""
         self.options = options
         self._leader = pod.uid
-        self._tell("cluster-autoscaler", "starts", pod.key, "")
+        self._tell("cluster-autoscaler", "starts", f"pod/{pod.key}", "")
         self.loop = self._make_loop(options)
         self.loop.start(self._store.kernel.now_ms)
 
@@ -86,7 +89,7 @@ class AutoscalerPods:
         if self.loop is not None:
             self.loop.stop()
         self.loop = self._leader = None
-        self._tell("cluster-autoscaler", "stops", pod.key, how)
+        self._tell("cluster-autoscaler", "stops", f"pod/{pod.key}", how)
         for other in list(self._store.pods.values()):
             if other.phase is Phase.RUNNING and other.deleting_ms is None and other.uid != pod.uid:
                 self._on_running(other)

@@ -137,16 +137,21 @@ class Capacity:
                 self._later(after_ms, lambda: self._finish(group, instance_id))
             case groups.InterruptionDue(group=group, instance_id=instance_id, after_ms=after_ms):
                 self._tell(
-                    "EC2", "gives notice of a spot interruption", f"{group} {instance_id}", ""
+                    "EC2",
+                    "gives notice of a spot interruption",
+                    f"instance/{instance_id}",
+                    f"group/{group}",
                 )
                 self._later(after_ms, lambda: self._reclaim(group, instance_id))
             case groups.InstanceGone(group=group, instance=instance, interrupted=interrupted):
                 for hear in self._store.signals.instance_gone:
                     hear(group, instance, interrupted)
             case groups.LaunchFailed(group=group, count=count, code=code):
-                self._tell("EC2", f"cannot launch {count}", group, code)
+                self._tell("EC2", f"cannot launch {count}", f"group/{group}", code)
             case groups.LaunchCancelled(group=group, count=count):
-                self._tell("Auto Scaling", f"gives up {count} launches", group, "desired fell")
+                self._tell(
+                    "Auto Scaling", f"gives up {count} launches", f"group/{group}", "desired fell"
+                )
 
     def _later(self, after_ms: int, callback: Callable[[], None]) -> None:
         self._kernel.after(after_ms, callback)

@@ -163,7 +163,7 @@ class Driver:
             capacity.give_notice(group, instance_id)
         if len(chosen) < count:
             why = f"{len(chosen)} of {count} spot instances exist"
-            self._world.decide("EC2", "interrupts fewer instances", group, why)
+            self._world.decide("EC2", "interrupts fewer instances", f"group/{group}", why)
 
     def _no_capacity(self, fault: NoCapacity) -> None:
         now_ms = self._kernel.now_ms
@@ -171,7 +171,13 @@ class Driver:
         for name, profile in self._world.profiles.items():
             if fault.group in {"", name} and (not fault.zone or fault.zone in profile.config.zones):
                 self._world.shut_capacity(name, window)
-        where = fault.group or fault.zone or "any group"
+        where = (
+            f"group/{fault.group}"
+            if fault.group
+            else f"zone/{fault.zone}"
+            if fault.zone
+            else "region"
+        )
         self._world.decide("EC2", "has no capacity", where, f"for {fault.duration_ms // 1000} s")
         self._kernel.after(
             fault.duration_ms, lambda: self._world.decide("EC2", "has capacity again", where)

@@ -69,10 +69,6 @@ class NodeLife:
         signals.pod_deleting.append(self._on_ending)
         signals.pod_ended.append(self._on_ending)
 
-    def is_gpu_group(self, group: str) -> bool:
-        """Return whether a group of that name brings NVIDIA GPUs."""
-        return group in self._profiles and self._profiles[group].is_gpu
-
     def _on_started(self, group: str, instance: Instance) -> None:
         self._numbers[group] += 1
         name = f"{group}-{self._numbers[group]:03d}"

@@ -157,7 +157,7 @@ def record_of(world: World, cluster: str, ended: str) -> RunRecord:
         transfers=tuple(recorder.transfers),
         states=tuple(recorder.states),
         decisions=tuple(recorder.decisions),
-        refused=world.waits.refused(recorder.pods.values(), world.capacity, world.nodes),
+        refused=world.waits.refused(recorder.pods.values(), world.capacity),
         interruptions=sum(1 for one in machines if one.interrupted),
         log=tuple(recorder.log),
     )

@@ -16,7 +16,6 @@ from lowtide.model.kube import Pod
 from lowtide.model.run import RefusedPods
 from lowtide.twin.autoscaler_pod import AutoscalerPods
 from lowtide.twin.capacity import Capacity
-from lowtide.twin.nodelife import NodeLife
 from lowtide.twin.recorder import PodHistory
 from lowtide.twin.scheduling import Scheduling
 from lowtide.twin.store import Store
@@ -38,7 +37,7 @@ class Waits:
         store.signals.pod_ended.append(self._on_pod_ended)
 
     def refused(
-        self, histories: Iterable[PodHistory], capacity: Capacity, nodes: NodeLife
+        self, histories: Iterable[PodHistory], capacity: Capacity
     ) -> tuple[RefusedPods, ...]:
         """Return the pods that were refused and never ran, grouped by controller and reasons."""
         never_ran = [one for one in histories if self._was_refused(one)]
@@ -52,7 +51,7 @@ class Waits:
         return tuple(
             RefusedPods(
                 pods=tuple(one.last.key for one in many),
-                cause=self._cause(many[0].last, dict(reasons), nodes),
+                cause=self._cause(many[0].last, dict(reasons)),
                 reasons=dict(reasons),
             )
             for (_, reasons), many in grouped.items()
@@ -89,20 +88,15 @@ class Waits:
                 self._by_pod.setdefault(one.pod, []).append(one)
         return self._by_pod
 
-    def _cause(self, pod: Pod, reasons: Mapping[str, tuple[str, ...]], nodes: NodeLife) -> str:
+    def _cause(self, pod: Pod, reasons: Mapping[str, tuple[str, ...]]) -> str:
+        """Say in one sentence what the record alone can tell; ``explain`` knows the file as well."""
         if pod.spec.scheduler_name != SCHEDULER_NAME:
             return f"no scheduler named {pod.spec.scheduler_name} runs"
         if self._autoscalers.loop is None:
             problem = self._autoscalers.problem
             return "no autoscaler is running" + (f": {problem}" if problem else "")
-        if pod.spec.gpus:
-            without = _nodes_without_gpus(nodes)
-            if without:
-                return f"{without} GPU nodes never offered nvidia.com/gpu: no device plugin ran on them"
-        groups = _gpu_groups_first(pod, reasons, nodes)
-        if groups:
-            return f"no node group can take it: {groups}"
-        return f"no node can take it: {_commonest(reasons.values())}"
+        groups = [words for name, words in reasons.items() if name.startswith("group/")]
+        return _commonest(groups or reasons.values())
 
 
 def _undiscovered(capacity: Capacity, options: AutoscalerOptions | None) -> Reasons:
@@ -124,24 +118,6 @@ def _undiscovered(capacity: Capacity, options: AutoscalerOptions | None) -> Reas
                 else "not discovered by the autoscaler: it has no --node-group-auto-discovery",
             )
     return result
-
-
-def _nodes_without_gpus(nodes: NodeLife) -> int:
-    """Count GPU nodes that were Ready and never offered a GPU; 0 where any node did."""
-    ready = [one for one in nodes.machines.values() if one.node.gpus and one.ready_ms is not None]
-    return 0 if any(one.gpu_ms is not None for one in ready) else len(ready)
-
-
-def _gpu_groups_first(pod: Pod, reasons: Mapping[str, tuple[str, ...]], nodes: NodeLife) -> str:
-    """Return the commonest group reason; for a GPU pod what GPU groups say counts alone."""
-    groups = {
-        name.removeprefix("group/"): why
-        for name, why in reasons.items()
-        if name.startswith("group/")
-    }
-    fitting = {name: why for name, why in groups.items() if nodes.is_gpu_group(name)}
-    chosen = fitting if pod.spec.gpus and fitting else groups
-    return _commonest(chosen.values())
 
 
 def _commonest(reasons: Iterable[tuple[str, ...]]) -> str:

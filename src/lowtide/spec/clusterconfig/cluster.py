@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, ClassVar, Literal, NamedTuple
 
-from pydantic import AfterValidator, Field, Strict
+from pydantic import AfterValidator, Field
 
 from lowtide.spec.clusterconfig import facts
 from lowtide.spec.clusterconfig.identity import AccessConfig, Addon, AddonsConfig, ClusterIam
@@ -15,9 +15,10 @@ from lowtide.spec.clusterconfig.network import (
     PrivateCluster,
     Vpc,
 )
-from lowtide.spec.clusterconfig.nodegroups import ManagedNodeGroup, NodeGroup
+from lowtide.spec.clusterconfig.nodegroups import AnyGroup, ManagedNodeGroup, NodeGroup
 from lowtide.spec.clusterconfig.section import (
     Arn,
+    Many,
     ResourceName,
     Section,
     Tags,
@@ -68,12 +69,8 @@ def _retention(days: int) -> int:
 class ClusterLogging(Section):
     """Control-plane logs that go to CloudWatch."""
 
-    given_types: Annotated[
-        tuple[
-            Literal["api", "audit", "authenticator", "controllerManager", "scheduler", "all", "*"],
-            ...,
-        ],
-        Strict(strict=False),
+    given_types: Many[
+        Literal["api", "audit", "authenticator", "controllerManager", "scheduler", "all", "*"]
     ] = Field(default=(), alias="enableTypes")
     log_retention_in_days: Annotated[Whole, AfterValidator(_retention)] = 0
 
@@ -106,7 +103,7 @@ class GroupAt(NamedTuple):
     """A node group with its path in the document, such as ``("nodeGroups", 0)``."""
 
     path: tuple[str | int, ...]
-    group: NodeGroup | ManagedNodeGroup
+    group: AnyGroup
 
 
 class ClusterConfig(Section):
@@ -118,7 +115,7 @@ class ClusterConfig(Section):
     availability_zones: Texts = ()
     iam: ClusterIam = omitted(ClusterIam)
     access_config: AccessConfig = omitted(AccessConfig)
-    addons: Annotated[tuple[Addon, ...], Strict(strict=False)] = ()
+    addons: Many[Addon] = ()
     addons_config: AddonsConfig = omitted(AddonsConfig)
     vpc: Vpc = omitted(Vpc)
     cloud_watch: CloudWatch = omitted(CloudWatch)
@@ -127,8 +124,8 @@ class ClusterConfig(Section):
     kubernetes_network_config: KubernetesNetworkConfig = omitted(KubernetesNetworkConfig)
     auto_mode_config: AutoModeConfig | None = None
     private_cluster: PrivateCluster = omitted(PrivateCluster)
-    node_groups: Annotated[tuple[NodeGroup, ...], Strict(strict=False)] = ()
-    managed_node_groups: Annotated[tuple[ManagedNodeGroup, ...], Strict(strict=False)] = ()
+    node_groups: Many[NodeGroup] = ()
+    managed_node_groups: Many[ManagedNodeGroup] = ()
 
     not_supported: ClassVar = {
         **unsupported(

@@ -32,41 +32,7 @@ REGIONS = frozenset(
     """.split()  # noqa: SIM905 - one name a line would bury the rest of the file
 )
 
-AMI_FAMILIES = (
-    "AmazonLinux2023",
-    "AmazonLinux2",
-    "Bottlerocket",
-    "BottlerocketFips",
-    *(f"Ubuntu{pro}{year}" for year in (2604, 2404, 2204, 2004) for pro in ("Pro", "")),
-)
-WINDOWS_FAMILIES = tuple(
-    f"WindowsServer{year}{kind}Container"
-    for year in (2019, 2022, 2025)
-    for kind in ("Core", "Full")
-)
 BOTTLEROCKET = frozenset({"Bottlerocket", "BottlerocketFips"})
-
-#: The strategies EC2 Auto Scaling takes (API reference, InstancesDistribution).
-SPOT_STRATEGIES = (
-    "lowest-price",
-    "capacity-optimized",
-    "capacity-optimized-prioritized",
-    "price-capacity-optimized",
-)
-#: eksctl accepts every EC2 strategy, and this one is for fleets: an Auto Scaling group refuses it.
-FLEET_STRATEGY = "diversified"
-
-SCALING_PROCESSES = (
-    "Launch",
-    "Terminate",
-    "AddToLoadBalancer",
-    "AlarmNotification",
-    "AZRebalance",
-    "HealthCheck",
-    "InstanceRefresh",
-    "ReplaceUnhealthy",
-    "ScheduledActions",
-)
 
 LOG_TYPES = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 LOG_RETENTION_DAYS = (
@@ -74,7 +40,6 @@ LOG_RETENTION_DAYS = (
     *(731, 1827, 3653),
 )
 
-VOLUME_TYPES = ("gp2", "gp3", "io1", "io2", "sc1", "st1")
 #: Volume type to its range of IOPS; the other types have no such setting.
 VOLUME_IOPS = {"gp3": (3000, 16_000), "io1": (100, 64_000), "io2": (100, 256_000)}
 #: Range of gp3 throughput in MiB/s.

@@ -10,11 +10,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from lowtide.spec.clusterconfig import facts
-from lowtide.spec.clusterconfig.nodegroups import (
-    AdditionalVolume,
-    ManagedNodeGroup,
-    NodeGroup,
-)
+from lowtide.spec.clusterconfig.nodegroup_parts import AdditionalVolume
+from lowtide.spec.clusterconfig.nodegroups import AnyGroup, ManagedNodeGroup, NodeGroup
 
 
 class Broken(NamedTuple):
@@ -25,7 +22,7 @@ class Broken(NamedTuple):
     fix: str = ""
 
 
-def broken_rules(group: NodeGroup | ManagedNodeGroup, minor: tuple[int, int]) -> Iterator[Broken]:
+def broken_rules(group: AnyGroup, minor: tuple[int, int]) -> Iterator[Broken]:
     """Yield every broken rule of one group.
 
     Args:
@@ -46,7 +43,7 @@ def broken_rules(group: NodeGroup | ManagedNodeGroup, minor: tuple[int, int]) ->
         yield from _managed(group)
 
 
-def _sizes(group: NodeGroup | ManagedNodeGroup) -> Iterator[Broken]:
+def _sizes(group: AnyGroup) -> Iterator[Broken]:
     low, high, desired = group.sizes
     given = group.desired_capacity is not None
     if given and desired < low:
@@ -59,7 +56,7 @@ def _sizes(group: NodeGroup | ManagedNodeGroup) -> Iterator[Broken]:
         yield Broken(("maxSize",), f"maxSize {high} is below {written} {low}", fix)
 
 
-def _image(group: NodeGroup | ManagedNodeGroup, minor: tuple[int, int]) -> Iterator[Broken]:
+def _image(group: AnyGroup, minor: tuple[int, int]) -> Iterator[Broken]:
     family = group.ami_family
     ends = facts.AMAZON_LINUX_2_ENDS
     if family == "AmazonLinux2" and minor >= ends and not (group.managed and group.ami):
@@ -87,7 +84,7 @@ def _boots_by_itself(family: str) -> bool:
     return family == "AmazonLinux2023" or family in facts.BOTTLEROCKET
 
 
-def _volumes(group: NodeGroup | ManagedNodeGroup) -> Iterator[Broken]:
+def _volumes(group: AnyGroup) -> Iterator[Broken]:
     if not group.given("volume_size"):
         for attribute, key in (
             ("volume_name", "volumeName"),
@@ -101,9 +98,7 @@ def _volumes(group: NodeGroup | ManagedNodeGroup) -> Iterator[Broken]:
         yield from _volume(volume, ("additionalVolumes", index))
 
 
-def _volume(
-    volume: NodeGroup | ManagedNodeGroup | AdditionalVolume, at: tuple[str | int, ...]
-) -> Iterator[Broken]:
+def _volume(volume: AnyGroup | AdditionalVolume, at: tuple[str | int, ...]) -> Iterator[Broken]:
     kind, iops, throughput = volume.volume_type, volume.volume_iops, volume.volume_throughput
     if iops is not None:
         low, high = facts.VOLUME_IOPS.get(kind, (0, 0))
@@ -125,7 +120,7 @@ def _volume(
         yield Broken((*at, "volumeKmsKeyID"), "volumeKmsKeyID needs volumeEncrypted: true", fix)
 
 
-def _placement(group: NodeGroup | ManagedNodeGroup) -> Iterator[Broken]:
+def _placement(group: AnyGroup) -> Iterator[Broken]:
     zones, subnets = group.availability_zones, group.subnets
     if zones and subnets:
         yield Broken(("subnets",), "subnets and availabilityZones exclude each other", "keep one")
@@ -147,7 +142,7 @@ def _placement(group: NodeGroup | ManagedNodeGroup) -> Iterator[Broken]:
         yield Broken(at, "name a reservation or a resource group, not both", "keep one")
 
 
-def _shell(group: NodeGroup | ManagedNodeGroup) -> Iterator[Broken]:
+def _shell(group: AnyGroup) -> Iterator[Broken]:
     if not group.ssh.enable_ssm:
         yield Broken(("ssh", "enableSsm"), "the SSM agent is part of the images", "remove it")
     keys = (group.ssh.public_key, group.ssh.public_key_name, group.ssh.public_key_path)
@@ -155,7 +150,7 @@ def _shell(group: NodeGroup | ManagedNodeGroup) -> Iterator[Broken]:
         yield Broken(("ssh",), "give one of publicKey, publicKeyName and publicKeyPath")
 
 
-def _iam(group: NodeGroup | ManagedNodeGroup) -> Iterator[Broken]:
+def _iam(group: AnyGroup) -> Iterator[Broken]:
     iam = group.iam
     policies = iam.with_addon_policies.enabled
     for key, value in (
@@ -184,7 +179,7 @@ def _iam(group: NodeGroup | ManagedNodeGroup) -> Iterator[Broken]:
         )
 
 
-def _bottlerocket(group: NodeGroup | ManagedNodeGroup) -> Iterator[Broken]:
+def _bottlerocket(group: AnyGroup) -> Iterator[Broken]:
     if group.ami_family_given not in facts.BOTTLEROCKET:
         if group.bottlerocket is not None and not group.managed:
             fix = "add amiFamily: Bottlerocket"

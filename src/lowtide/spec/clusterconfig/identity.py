@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, Strict
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from lowtide.spec.clusterconfig.section import (
     Arn,
     FreeForm,
+    Many,
     Section,
     Tags,
     Texts,
@@ -105,8 +106,8 @@ class PodIdentityAssociation(Section):
         )
 
 
-ServiceAccounts = Annotated[tuple[ServiceAccount, ...], Strict(strict=False)]
-PodIdentityAssociations = Annotated[tuple[PodIdentityAssociation, ...], Strict(strict=False)]
+ServiceAccounts = Many[ServiceAccount]
+PodIdentityAssociations = Many[PodIdentityAssociation]
 
 
 class ClusterIam(Section):
@@ -153,7 +154,7 @@ class AccessEntry(Section):
     ] = "STANDARD"
     kubernetes_groups: Texts = ()
     kubernetes_username: str = ""
-    access_policies: Annotated[tuple[AccessPolicy, ...], Strict(strict=False)] = ()
+    access_policies: Many[AccessPolicy] = ()
 
 
 class AccessConfig(Section):
@@ -161,7 +162,7 @@ class AccessConfig(Section):
 
     authentication_mode: Literal["API", "API_AND_CONFIG_MAP", "CONFIG_MAP"] = "API_AND_CONFIG_MAP"
     bootstrap_cluster_creator_admin_permissions: bool = True
-    access_entries: Annotated[tuple[AccessEntry, ...], Strict(strict=False)] = ()
+    access_entries: Many[AccessEntry] = ()
 
 
 def _configuration_values(text: str) -> str:
@@ -182,6 +183,15 @@ def _upper(value: object) -> object:
     return value.upper() if isinstance(value, str) else value
 
 
+_CONFLICTS = ("none", "overwrite", "preserve")
+#: Upper case in the published schema, lower case in eksctl's documentation and most files.
+_ResolveConflicts = Annotated[
+    Literal["NONE", "OVERWRITE", "PRESERVE"],
+    BeforeValidator(_upper),
+    WithJsonSchema({"enum": [*_CONFLICTS, *(one.upper() for one in _CONFLICTS)]}),
+]
+
+
 class AddonNamespace(Section):
     """The namespace an add-on is installed into."""
 
@@ -194,9 +204,7 @@ class Addon(Section):
     name: str = Field(min_length=1)
     version: str = ""
     configuration_values: Annotated[str, AfterValidator(_configuration_values)] = ""
-    resolve_conflicts: (
-        Annotated[Literal["NONE", "OVERWRITE", "PRESERVE"], BeforeValidator(_upper)] | None
-    ) = None
+    resolve_conflicts: _ResolveConflicts | None = None
     service_account_role_arn: str = ""
     attach_policy_arns: Texts = Field(default=(), alias="attachPolicyARNs")
     attach_policy: FreeForm | None = None

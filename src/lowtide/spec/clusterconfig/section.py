@@ -66,7 +66,6 @@ class Section(BaseModel):
         frozen=True,
         strict=True,
         alias_generator=key_of,
-        validate_default=False,
         defer_build=True,
     )
     not_supported: ClassVar[Mapping[str, str]] = {}
@@ -119,7 +118,10 @@ Whole = Annotated[int, Field(ge=-_MOST - 1, le=_MOST), _AsWhole]
 Count = Annotated[int, Field(ge=0, le=_MOST), _AsWhole]
 AtLeastOne = Annotated[int, Field(ge=1, le=_MOST), _AsWhole]
 Percent = Annotated[int, Field(ge=0, le=100), _AsWhole]
-Texts = Annotated[tuple[str, ...], Strict(strict=False)]
+_Item = TypeVar("_Item")
+#: A list of the file, kept as a tuple; strict mode would take nothing but a tuple.
+Many = Annotated[tuple[_Item, ...], Strict(strict=False)]
+Texts = Many[str]
 Tags = dict[str, str]
 #: Free-form content that is passed on as it stands: IAM policies, kubelet and Bottlerocket settings.
 FreeForm = dict[str, Any]
@@ -203,8 +205,8 @@ def _cidr(value: str) -> str:
 ResourceName = Annotated[str, AfterValidator(_resource_name)]
 Arn = Annotated[str, AfterValidator(_arn)]
 Cidr = Annotated[str, AfterValidator(_cidr)]
-Cidrs = Annotated[tuple[Cidr, ...], Strict(strict=False)]
-Arns = Annotated[tuple[Arn, ...], Strict(strict=False)]
+Cidrs = Many[Cidr]
+Arns = Many[Arn]
 Labels = dict[
     Annotated[str, AfterValidator(label_key)], Annotated[str, AfterValidator(label_value)]
 ]
