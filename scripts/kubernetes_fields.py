@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - a script, not a package
 """Write src/lowtide/spec/manifests_fields.json from the published Kubernetes schema.
 
 The reader of manifests must refuse an unknown field as ``kubectl apply`` does, and needs the

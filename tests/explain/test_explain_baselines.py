@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pytest
+
+from lowtide.explain.baselines import baselines_of
+from lowtide.model.quantity import GIB
 from tests.explain.records import (
     BARGAIN,
     BIG,
@@ -19,9 +22,6 @@ from tests.explain.records import (
     pod,
     record,
 )
-
-from lowtide.explain.baselines import baselines_of
-from lowtide.model.quantity import GIB
 
 
 def test_always_on_is_each_groups_peak_on_demand_for_the_whole_run() -> None:

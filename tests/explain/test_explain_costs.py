@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import pytest
+
+from lowtide.explain import billing
+from lowtide.explain.costs import cost_of
+from lowtide.model.quantity import GIB
+from lowtide.model.run import Transfer
 from tests.explain.records import (
     HOUR,
     MINUTE,
@@ -14,11 +19,6 @@ from tests.explain.records import (
     instance,
     record,
 )
-
-from lowtide.explain import billing
-from lowtide.explain.costs import cost_of
-from lowtide.model.quantity import GIB
-from lowtide.model.run import Transfer
 
 GPU = group("gpu-a", SMALL)
 CLUSTER = cluster(general_group(), GPU)

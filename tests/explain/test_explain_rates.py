@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pytest
+
+from lowtide.explain.rates import priced_states
+from lowtide.explain.sweep import Level, Span, timeline_of
 from tests.explain.records import (
     HOUR,
     MINUTE,
@@ -15,9 +18,6 @@ from tests.explain.records import (
     record,
     state,
 )
-
-from lowtide.explain.rates import priced_states
-from lowtide.explain.sweep import Level, Span, timeline_of
 
 CLUSTER = cluster(general_group(), group("gpu-a", SMALL))
 EMPTY_CLUSTER = 0.1 + 0.045 + 0.005  # control plane, gateway, its address

@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
+from lowtide.explain.refusals import refusals_of
+from lowtide.model.quantity import GIB
+from lowtide.model.run import RefusedPods
 from tests.explain.records import (
     HOUR,
     MINUTE,
@@ -16,10 +20,6 @@ from tests.explain.records import (
     pod,
     record,
 )
-
-from lowtide.explain.refusals import refusals_of
-from lowtide.model.quantity import GIB
-from lowtide.model.run import RefusedPods
 
 CLUSTER = cluster(general_group(), group("gpu-a", SMALL))
 GPU_SHORT = ("Insufficient nvidia.com/gpu",)

@@ -10,6 +10,15 @@ from random import Random
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from lowtide.explain.baselines import baselines_of
+from lowtide.explain.costs import cost_of
+from lowtide.explain.rates import node_usd_per_hour, priced_states
+from lowtide.explain.simulation import simulation_of
+from lowtide.explain.usage import gpu_hours
+from lowtide.model.cluster import ResolvedCluster
+from lowtide.model.run import InstanceUsage, PodUsage, RunRecord, Transfer
+from lowtide.model.simulation import Cost
 from tests.explain.records import (
     BARGAIN,
     BIG,
@@ -26,15 +35,6 @@ from tests.explain.records import (
     record,
     state,
 )
-
-from lowtide.explain.baselines import baselines_of
-from lowtide.explain.costs import cost_of
-from lowtide.explain.rates import node_usd_per_hour, priced_states
-from lowtide.explain.simulation import simulation_of
-from lowtide.explain.usage import gpu_hours
-from lowtide.model.cluster import ResolvedCluster
-from lowtide.model.run import InstanceUsage, PodUsage, RunRecord, Transfer
-from lowtide.model.simulation import Cost
 
 CLUSTER = cluster(
     general_group(),

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pytest
+
+from lowtide.explain.usage import gpu_hours, node_counts, pod_counts, waits
+from lowtide.model.simulation import NodeCounts, PodCounts, Waits
 from tests.explain.records import (
     HOUR,
     MINUTE,
@@ -15,9 +18,6 @@ from tests.explain.records import (
     pod,
     record,
 )
-
-from lowtide.explain.usage import gpu_hours, node_counts, pod_counts, waits
-from lowtide.model.simulation import NodeCounts, PodCounts, Waits
 
 CLUSTER = cluster(general_group(), group("gpu-a", SMALL), group("gpu-b", SMALL))
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import kubernetes_validate
@@ -14,6 +15,7 @@ from lowtide.kube.addons import (
     eks_system,
     render_files,
 )
+from lowtide.kube.addons.cluster_autoscaler import arguments
 from lowtide.kube.flags import autoscaler_options, is_autoscaler, is_device_plugin
 from lowtide.kube.objects import Manifest
 from lowtide.model import names
@@ -306,3 +308,13 @@ def test_rendered_files_hold_exactly_the_default_addons(cluster: ResolvedCluster
 
     assert read == default_addons(cluster)
     assert all(text.startswith("# ") for text in texts.values())
+
+
+def test_a_flag_of_several_lines_is_given_once_a_line(cluster: ResolvedCluster) -> None:
+    flags = {"balancing-label": "a\nb", "skip-nodes-with-local-storage": ""}
+    changed = replace(cluster, autoscaler_flags=flags)
+    assert arguments(changed) == [
+        "--balancing-label=a",
+        "--balancing-label=b",
+        "--skip-nodes-with-local-storage",
+    ]

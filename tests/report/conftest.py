@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+
 from lowtide.model.run import DecisionRow, InstanceUsage, PodUsage, RefusedPods, StateRow
 from lowtide.model.simulation import (
     Baseline,

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from lowtide.model.simulation import Simulation
 from lowtide.report.series import maximum_per_column, moments, thin, turning_points, zones
 
@@ -109,5 +111,5 @@ def test_turning_points_start_and_end_as_the_count_does_and_are_never_equal_neig
 ) -> None:
     turns = turning_points(counts, slack=slack)
     assert (turns[0], turns[-1]) == (counts[0], counts[-1])
-    assert all(one != other for one, other in zip(turns, turns[1:], strict=False))
+    assert all(one != other for one, other in itertools.pairwise(turns))
     assert set(turns) <= set(counts)

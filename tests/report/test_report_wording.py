@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from lowtide.report.wording import (
     clock_text,
     count_text,

@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.spec.cluster_texts import FULL, HEAD, with_group
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.spec.cluster_texts import FULL, HEAD, read_or_refuse, seeded, with_group
 
 from lowtide.model.errors import InputError
 from lowtide.model.kube import Taint
@@ -296,6 +299,7 @@ def test_what_is_no_cluster_config_is_said_to_be_none(text: str, code: str, path
         ("nodeGroups:", "nodeGroups", "without a value"),
         ("iam: ~", "iam", "without a value"),
         ("upgradePolicy: {supportType: ''}", "upgradePolicy.supportType", "without a value"),
+        ("availabilityZones: [~]", "availabilityZones[0]", "without a value"),
     ],
 )
 def test_what_eksctl_knows_and_lowtide_does_not_is_not_supported(
@@ -366,6 +370,9 @@ def test_an_unknown_key_gets_the_nearest_one(body: str, fix: str) -> None:
         ("labels: [a]", "LT005", "labels"),
         ("taints: x", "LT005", "taints"),
         ("taints: {a: true}", "LT005", "taints.a"),
+        ("taints: {list: NoSchedule, mapping: x}", "LT006", "taints.mapping"),
+        ("taints: {mapping: NoSchedule, b: x}", "LT006", "taints.b"),
+        ("minSize: ''", "LT005", "minSize"),
         ("privateNetworking: 'yes'", "LT005", "privateNetworking"),
         ("minSize: -1", "LT006", "minSize"),
         ("taints: {a: 'b:c:NoSchedule'}", "LT006", "taints.a"),
@@ -562,3 +569,48 @@ def test_amazon_linux_2_ends_with_kubernetes_1_32(version: str, accepted: bool) 
         assert read_cluster(text, "c").config.node_groups[0].ami_family == "AmazonLinux2"
     else:
         assert only(text)[:2] == ("LT011", "nodeGroups[0].amiFamily")
+
+
+def eksctl_sizes(low: int | None, high: int | None, desired: int | None) -> tuple[int, ...] | None:
+    """Repeat pkg/cfn/builder/nodegroup.go step by step; None where it returns an error."""
+    if low is None:
+        low = 2 if desired is None else desired
+    elif desired is not None and desired < low:
+        return None
+    if high is None:
+        high = low if desired is None else desired
+    elif (desired is not None and desired > high) or high < low:
+        return None
+    return (low, high, low if desired is None else desired)
+
+
+_SIZE = st.none() | st.integers(0, 4)
+
+
+@given(low=_SIZE, high=_SIZE, desired=_SIZE)
+def test_sizes_are_eksctls_whatever_is_omitted(
+    low: int | None, high: int | None, desired: int | None
+) -> None:
+    given_sizes = {"minSize": low, "maxSize": high, "desiredCapacity": desired}
+    body = "\n".join(f"{key}: {size}" for key, size in given_sizes.items() if size is not None)
+    result = read_or_refuse(with_group(body))
+    expected = eksctl_sizes(low, high, desired)
+    if isinstance(result, InputError):
+        assert expected is None
+        assert {one.code for one in result.findings} == {"LT011"}
+    else:
+        assert result.config.all_groups[0].group.sizes == expected
+
+
+@given(st.integers(0, 10**6))
+def test_the_order_of_keys_means_nothing(seed: int) -> None:
+    rng = seeded(seed)
+
+    def shuffled(part: object) -> object:
+        if isinstance(part, dict):
+            keys = rng.sample(list(part), len(part))
+            return {key: shuffled(part[key]) for key in keys}
+        return [shuffled(one) for one in part] if isinstance(part, list) else part
+
+    text = yaml.safe_dump(shuffled(yaml.safe_load(FULL)), sort_keys=False)
+    assert read_cluster(text, "c").config == read_cluster(FULL, "c").config

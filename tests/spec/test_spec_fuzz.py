@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 import yaml
 from tests.conftest import find_shared
-from tests.spec.cluster_texts import FULL, read_or_refuse, seeded
+from tests.spec.cluster_texts import FULL, HEAD, read_or_refuse, seeded
 
 from lowtide.model.errors import InputError
 from lowtide.spec import document as doc
@@ -154,3 +154,19 @@ def test_two_megabytes_of_garbage_end_in_a_finding(seed: int) -> None:
     result = read_or_refuse(text)
     assert isinstance(result, InputError)
     assert 0 < len(result.findings) <= doc.MAX_FINDINGS
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{HEAD}{'k' * 1_000_000}: 1\n",
+        HEAD.replace("tide", "é" * 1_000_000),
+        f"{HEAD}nodeGroups: [{{name: a, labels: {{a: '{'v' * 1_000_000}'}}}}]\n",
+        f"{HEAD}{'k' * 1_000_000}: 1\n{'k' * 1_000_000}: 1\n",
+    ],
+    ids=["key", "value", "label", "duplicate"],
+)
+def test_a_megabyte_in_the_wrong_place_is_not_repeated_in_the_message(text: str) -> None:
+    result = read_or_refuse(text)
+    assert isinstance(result, InputError)
+    assert all(len(one.message + one.path + one.fix) < 2000 for one in result.findings)

@@ -589,7 +589,60 @@ def test_a_priority_class_of_one_set_counts_for_the_pods_of_all(tmp_path: Path) 
 
 # What the API server refuses, with its place.
 
+REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 BAD_PODS = {
+    "operator of another place": (
+        (
+            "topologySpreadConstraints: [{maxSkew: 1, topologyKey: a, whenUnsatisfiable: ScheduleAnyway, "
+            "labelSelector: {matchExpressions: [{key: a, operator: §Gt, values: ['1']}]}}]"
+        ),
+        "wrong-value",
+    ),
+    "Exists with values": (
+        (
+            f"affinity: {{nodeAffinity: {{{REQUIRED}: {{nodeSelectorTerms: "
+            "[{matchExpressions: [{key: a, operator: Exists, values: §[b]}]}]}}}"
+        ),
+        "conflict",
+    ),
+    "Gt of a word": (
+        (
+            f"affinity: {{nodeAffinity: {{{REQUIRED}: {{nodeSelectorTerms: "
+            "[{matchExpressions: [{key: a, operator: Gt, values: §[many]}]}]}}}"
+        ),
+        "conflict",
+    ),
+    "field that nodes are not selected by": (
+        (
+            f"affinity: {{nodeAffinity: {{{REQUIRED}: {{nodeSelectorTerms: "
+            "[{matchFields: [{key: §spec.name, operator: In, values: [b]}]}]}}}"
+        ),
+        "wrong-value",
+    ),
+    "two names in one field": (
+        (
+            f"affinity: {{nodeAffinity: {{{REQUIRED}: {{nodeSelectorTerms: "
+            "[{matchFields: [{key: metadata.name, operator: In, values: §[a, b]}]}]}}}"
+        ),
+        "wrong-value",
+    ),
+    "no node selector term": (
+        f"affinity: {{nodeAffinity: {{{REQUIRED}: {{nodeSelectorTerms: §[]}}}}}}",
+        "wrong-value",
+    ),
+    "domains of a soft spread": (
+        (
+            "topologySpreadConstraints: [{maxSkew: 1, topologyKey: a, "
+            "whenUnsatisfiable: ScheduleAnyway, minDomains: §2}]"
+        ),
+        "conflict",
+    ),
+    "priority beside the class's": ("priority: §5", "conflict"),
+    "negative grace": ("terminationGracePeriodSeconds: §-1", "wrong-value"),
+    "port above the last": (
+        "initContainers: [{name: d, image: i, ports: [{containerPort: §65536}]}]",
+        "wrong-value",
+    ),
     "unknown field of a container": (
         "initContainers: [{name: d, image: i, §imagePulPolicy: Always}]",
         "unknown-key",
@@ -764,6 +817,22 @@ spec:
   jobTemplate: {spec: {template: {spec: {containers: [{name: a, image: i}]}}}}
 """,
         "not-supported",
+    ),
+    "Job with a selector": (JOB + "  selector: §{matchLabels: {a: b}}\n", "not-supported"),
+    "ReplicationController of other labels": (
+        """\
+apiVersion: v1
+kind: ReplicationController
+metadata: {name: a}
+spec:
+  selector: §{a: b}
+  template: {metadata: {labels: {a: c}}, spec: {containers: [{name: a, image: i}]}}
+""",
+        "selector-mismatch",
+    ),
+    "template without a spec": (
+        DEPLOYMENT.partition("    spec:")[0].replace("metadata: {labels", "§metadata: {labels"),
+        "missing",
     ),
     "two bounds of a budget": (
         BUDGET.replace("{}", "{minAvailable: 1, maxUnavailable: §1}"),

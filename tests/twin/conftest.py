@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from lowtide.cloud.groups import GroupConfig, Offer
 from lowtide.model.asg import InstanceShape
-from lowtide.model.kube import Affinity, Container, NodeSelectorTerm, PodSpec, Requirement
-from lowtide.model.kube import Taint, Toleration
-from lowtide.model.names import ACCELERATOR, SYSTEM_NAMESPACE, TAG_ENABLED, TAG_LABEL_PREFIX
-from lowtide.model.names import TAG_TAINT_PREFIX
+from lowtide.model.kube import (
+    Affinity,
+    Container,
+    NodeSelectorTerm,
+    PodSpec,
+    Requirement,
+    Taint,
+    Toleration,
+)
+from lowtide.model.names import (
+    ACCELERATOR,
+    SYSTEM_NAMESPACE,
+    TAG_ENABLED,
+    TAG_LABEL_PREFIX,
+    TAG_TAINT_PREFIX,
+)
 from lowtide.model.policy import Timings
 from lowtide.model.quantity import CPU, GIB, MEMORY, NVIDIA_GPU, PODS
 from lowtide.model.workload import DaemonSet, Meta, Replicated
@@ -121,6 +134,21 @@ def make_world() -> Callable[..., World]:
 
 
 @pytest.fixture
+def run_to() -> Callable[[World, int], None]:
+    """A function that lets a world's time pass up to and with a second."""
+
+    def run(world: World, seconds: int) -> None:
+        kernel = world.kernel
+        while (due := kernel.next_ms) is not None and due <= seconds * 1000:
+            kernel.step()
+            if kernel.next_ms != kernel.now_ms:
+                world.end_instant()
+        kernel.now_ms = seconds * 1000
+
+    return run
+
+
+@pytest.fixture
 def plugin() -> DaemonSet:
     """The device plugin: tolerates the GPU taint, runs where the accelerator label is."""
     here = Requirement(key=ACCELERATOR, operator="Exists")
@@ -138,13 +166,13 @@ def plugin() -> DaemonSet:
 def make_deployment() -> Callable[..., Replicated]:
     """A function from a number of replicas to a Deployment whose pods ask for one GPU each."""
 
-    def make(replicas: int, *, name: str = "cuda", gpus: int = 1, **spec: object) -> Replicated:
+    def make(replicas: int, *, name: str = "cuda", gpus: int = 1, **spec: Any) -> Replicated:
         requests = {CPU: 500, MEMORY: GIB, **({NVIDIA_GPU: gpus} if gpus else {})}
         template = PodSpec(
             labels={"app": name},
             requests=requests,
             containers=(Container(image="example.org/train:1"),),
-            **spec,  # type: ignore[arg-type] # tests name fields of PodSpec
+            **spec,
         )
         return Replicated(
             meta=Meta(kind="Deployment", name=name), replicas=replicas, template=template

@@ -8,6 +8,7 @@ Exit codes: 0 done, 1 error, 2 bad input or usage, 3 checks failed, 4 AWS said n
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -74,4 +75,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def main() -> NoReturn:
     """Run the command line of this process."""
+    # Frozen values make no cycles, so that looking for them after every 700 allocations (the default) is wasted:
+    # measured on the example, 0.94 s of CPU instead of 1.13 s. Collection stays on for long runs.
+    gc.set_threshold(50_000, 20, 20)
     sys.exit(run(sys.argv[1:]))

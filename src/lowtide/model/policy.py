@@ -52,7 +52,10 @@ class Timings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AutoscalerPolicy:
-    """Version and flags of the Cluster Autoscaler; flags given here win over ours."""
+    """Version and flags of the Cluster Autoscaler; flags given here win over ours.
+
+    A flag that is given several times (``--balancing-label``) has its values separated by line breaks.
+    """
 
     image: str = ""
     tags: str = "full"

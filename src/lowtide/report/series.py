@@ -119,9 +119,8 @@ def turning_points(counts: Iterable[int], *, slack: int) -> tuple[int, ...]:
     return tuple(turns)
 
 
-def _last_of_each_time(states: Sequence[StateRow]) -> list[StateRow]:
-    later = itertools.chain((row.at_ms for row in states[1:]), (None,))
-    return [row for row, next_ms in zip(states, later, strict=True) if row.at_ms != next_ms]
+def _last_of_each_time(states: Iterable[StateRow]) -> list[StateRow]:
+    return list({row.at_ms: row for row in states}.values())
 
 
 def _gpus_paid(instances: Iterable[InstanceUsage], times_ms: Sequence[int]) -> Iterator[int]:

@@ -151,7 +151,7 @@ def _pods_sentence(simulation: Simulation) -> str:
     if refused := refused_count(simulation):
         text += f"; {count_text(refused, 'pod was', 'pods were')} refused"
     if lost := outcomes["lost"]:
-        text += f"; {count_text(lost, 'pod', 'pods')} lost their node and started again"
+        text += f"; {count_text(lost, 'pod')} lost with a node and started again"
     if cancelled := outcomes["cancelled"]:
         text += f"; {count_text(cancelled, 'pod was', 'pods were')} deleted before running"
     return text + "."

@@ -63,6 +63,8 @@ MAX_BYTES = 4 * 1024 * 1024
 
 #: Findings of one file that are shown; a file of repeated lines has a duplicate key on each.
 MAX_FINDINGS = 200
+#: Characters of one message.
+_MAX_WORDS = 600
 
 # Everything outside YAML 1.2's printable set (section 5.1), which is JSON's too.
 _NOT_PRINTABLE = re.compile(
@@ -165,15 +167,7 @@ class Problems:
         """Add a finding about the value at a path, or about its key."""
         mark = self._document.key_mark(path) if at_key else self._document.mark(path)
         self._findings.append(
-            Finding(
-                code=code,
-                name=name,
-                severity=severity,
-                message=message,
-                mark=mark,
-                path=path_text(path),
-                fix=fix,
-            )
+            _finding((code, name), message, mark, path=path_text(path), fix=fix, severity=severity)
         )
 
     def extend(self, findings: Iterable[Finding]) -> None:
@@ -197,7 +191,33 @@ class Problems:
             InputError: with all findings; where, why and fix are those of the first error.
         """
         if self.has_errors:
-            raise error_from(what, self.findings[:MAX_FINDINGS])
+            raise error_from(what, self.findings)
+
+
+def _finding(
+    rule: tuple[str, str],
+    message: str,
+    mark: Mark,
+    *,
+    path: str = "",
+    fix: str = "",
+    severity: Severity = Severity.ERROR,
+) -> Finding:
+    code, name = rule
+    return Finding(
+        code=code,
+        name=name,
+        severity=severity,
+        message=_clipped(message),
+        mark=mark,
+        path=_clipped(path),
+        fix=_clipped(fix),
+    )
+
+
+def _clipped(text: str) -> str:
+    # A key or a value may be megabytes long; nobody reads that in a message.
+    return text if len(text) <= _MAX_WORDS else text[: _MAX_WORDS - 3] + "..."
 
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -216,7 +236,7 @@ def error_from(what: str, findings: Sequence[Finding]) -> InputError:
         where=str(first.mark),
         why=first.message,
         fix=first.fix,
-        findings=tuple(findings),
+        findings=tuple(findings[:MAX_FINDINGS]),
     )
 
 
@@ -266,10 +286,7 @@ def _file_error(
     rule: tuple[str, str], file: str, why: str, fix: str, line: int = 0, column: int = 0
 ) -> InputError:
     mark = Mark(file=file, line=line, column=column or min(line, 1))
-    code, name = rule
-    finding = Finding(
-        code=code, name=name, severity=Severity.ERROR, message=why, mark=mark, fix=fix
-    )
+    finding = _finding(rule, why, mark, fix=fix)
     return error_from(f"cannot read {file}", (finding,))
 
 
@@ -299,12 +316,7 @@ def parse(text: str, file: str) -> tuple[Document, ...]:
 
     def report(name: str, message: str, line: int, column: int, fix: str) -> None:
         mark = Mark(file=file, line=line, column=column)
-        code = _BY_NAME[name][0]
-        findings.append(
-            Finding(
-                code=code, name=name, severity=Severity.ERROR, message=message, mark=mark, fix=fix
-            )
-        )
+        findings.append(_finding(_BY_NAME[name], message, mark, fix=fix))
 
     documents: list[Document] = []
     try:
@@ -317,7 +329,7 @@ def parse(text: str, file: str) -> tuple[Document, ...]:
     except yaml.YAMLError as error:
         findings.append(_syntax_finding(error, text, file))
     if findings:
-        raise error_from(f"cannot read {file}", in_order(findings)[:MAX_FINDINGS])
+        raise error_from(f"cannot read {file}", in_order(findings))
     if not documents:
         why = "there is nothing in it but comments and blank lines" if text else "it is empty"
         raise _file_error(EMPTY, file, why, "lowtide init writes a first cluster.yaml", 1, 1)
@@ -334,14 +346,7 @@ def _syntax_finding(error: yaml.YAMLError, text: str, file: str) -> Finding:
     fix = "check indentation, colons and quotes here and on the line above"
     if "\t" in here[: len(here) - len(here.lstrip())]:
         fix = "indent with spaces: YAML does not allow tabs"
-    return Finding(
-        code=SYNTAX[0],
-        name=SYNTAX[1],
-        severity=Severity.ERROR,
-        message=message,
-        mark=Mark(file=file, line=line, column=column),
-        fix=fix,
-    )
+    return _finding(SYNTAX, message, Mark(file=file, line=line, column=column), fix=fix)
 
 
 def findings_from_pydantic(

@@ -38,7 +38,6 @@ _WANTED = {
     "list_type": "a list",
     "tuple_type": "a list",
 }
-_EMPTY_SHOWS_AS = frozenset({*_WANTED, "literal_error"})
 
 
 def findings_from_errors(
@@ -52,7 +51,7 @@ def findings_from_errors(
     empty = str(getattr(model, "empty_value", ""))
     for one in error.errors(include_url=False):
         path = base + _path_in_data(_value_at(document.data, base), one)
-        if empty and one["type"] in _EMPTY_SHOWS_AS and _is_empty(document, path):
+        if empty and _is_empty(document, path, one["type"]):
             _add_empty(problems, document, path, empty)
         else:
             _add(problems, document, one, path, model_at(model, path[len(base) : -1]))
@@ -94,8 +93,11 @@ def _add_empty(
     problems.add(*doc.NOT_SUPPORTED, said, path, "give it a value, or remove the key")
 
 
-def _is_empty(document: doc.Document, path: doc.PathInFile) -> bool:
-    return _value_at(document.data, path) in (None, "")
+def _is_empty(document: doc.Document, path: doc.PathInFile, kind: str) -> bool:
+    if kind not in _WANTED and kind != "literal_error":
+        return False
+    value = _value_at(document.data, path)
+    return value is None or (value == "" and kind == "literal_error")
 
 
 def _at_line(document: doc.Document, path: doc.PathInFile) -> str:

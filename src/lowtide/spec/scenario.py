@@ -18,9 +18,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
-
-from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
 from lowtide.model import names
 from lowtide.model.errors import InputError
@@ -37,17 +34,21 @@ from lowtide.model.scenario import (
 )
 from lowtide.model.workload import KubeObject, Meta
 from lowtide.spec import document as doc
-from lowtide.spec.durations import duration_ms
 from lowtide.spec.manifests import SUFFIXES, load_manifest_sets
-from lowtide.spec.own_files import Section, refusal, schema_of, validated
+from lowtide.spec.own_files import validated
+from lowtide.spec.scenario_file import (
+    FaultSection,
+    ScaleSection,
+    ScenarioFile,
+    StepSection,
+    json_schema,
+)
+
+__all__ = ["json_schema", "load_scenario", "read_scenario"]
 
 UNKNOWN_TARGET = ("LT301", "unknown-target")
 OUT_OF_ORDER = ("LT302", "out-of-order")
 
-METRICS = ("gpuNodes", "podsRunning", "podsPending", "podsFinished")
-DEFAULT_MAX_DURATION_MS = 24 * 3600 * 1000
-
-_CONDITION = re.compile(r"\s*([A-Za-z]+)\s*(==|!=|<=|>=|<|>)\s*([0-9]{1,9})\s*", re.ASCII)
 _IDENTITY = re.compile(r"[A-Za-z][A-Za-z0-9.]*(/[a-z0-9][-a-z0-9.:]*){1,2}", re.ASCII)
 # What kubectl accepts for the kinds that a scenario is likely to name.
 _SHORT_KINDS = {
@@ -70,188 +71,6 @@ _KINDS = {
     for spelling in (kind.lower(), f"{kind.lower()}s", f"{kind.lower()}es")
 } | _SHORT_KINDS
 _SCALABLE = ("Deployment", "ReplicaSet", "StatefulSet", "ReplicationController")
-
-
-def _duration(value: Any) -> int:
-    try:
-        return duration_ms(value)
-    except ValueError as error:
-        raise refusal(str(error)) from None
-
-
-def _condition(value: Any) -> Condition:
-    form = f"write it like gpuNodes == 0, with one of {', '.join(METRICS)}"
-    if not isinstance(value, str):
-        raise refusal("a condition is text", form)
-    found = _CONDITION.fullmatch(value)
-    if found is None:
-        single = re.sub(r"(?<![=!<>])=(?!=)", "==", value)
-        fix = f"write {single}" if _CONDITION.fullmatch(single) else form
-        raise refusal(f"{value!r} is no condition", fix)
-    metric, operator, number = found.groups()
-    if metric not in METRICS:
-        raise refusal(f"{metric} is nothing that can be counted", doc.did_you_mean(metric, METRICS))
-    return Condition(metric=metric, operator=operator, value=int(number))
-
-
-def _until(value: Any) -> Condition | int:
-    if isinstance(value, dict):
-        if set(value) != {"at"}:
-            raise refusal("a mapping here has the key at: alone", "write {at: 2h}")
-        return _duration(value["at"])
-    if isinstance(value, str) and re.search(r"[=<>]", value):
-        return _condition(value)
-    return _duration(value)
-
-
-def _max_duration(value: Any) -> int | None:
-    return None if value == "none" else _duration(value)
-
-
-_DURATION_SCHEMA = {
-    "anyOf": [
-        {"type": "string", "pattern": r"^([0-9.]+(ns|us|ms|s|m|h))+$|^[0-9.]+$"},
-        {"type": "number", "minimum": 0},
-    ],
-    "description": "90s, 30m or 1h30m; a plain number is seconds",
-}
-_CONDITION_SCHEMA = {
-    "type": "string",
-    "pattern": rf"^\s*({'|'.join(METRICS)})\s*(==|!=|<=|>=|<|>)\s*[0-9]+\s*$",
-}
-Duration = Annotated[int, PlainValidator(_duration), WithJsonSchema(_DURATION_SCHEMA)]
-When = Annotated[Condition, PlainValidator(_condition), WithJsonSchema(_CONDITION_SCHEMA)]
-Until = Annotated[
-    Condition | int,
-    PlainValidator(_until),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                _CONDITION_SCHEMA,
-                *_DURATION_SCHEMA["anyOf"],
-                {
-                    "type": "object",
-                    "properties": {"at": _DURATION_SCHEMA},
-                    "required": ["at"],
-                    "additionalProperties": False,
-                },
-            ]
-        }
-    ),
-]
-MaxDuration = Annotated[
-    int | None,
-    PlainValidator(_max_duration),
-    WithJsonSchema({"anyOf": [{"const": "none"}, *_DURATION_SCHEMA["anyOf"]]}),
-]
-
-
-def _one_or_many(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-Names = Annotated[
-    list[Annotated[str, Field(min_length=1)]],
-    BeforeValidator(_one_or_many),
-    Field(min_length=1),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string"},
-                {"type": "array", "minItems": 1, "items": {"type": "string"}},
-            ]
-        }
-    ),
-]
-
-
-class AfterSection(Section):
-    """A condition, and how long it must have held."""
-
-    when: When
-    hold_ms: Duration = Field(default=0, alias="for")
-
-
-class ScaleSection(Section):
-    """As ``kubectl scale``."""
-
-    target: str = Field(description="deployment/NAME, or another kind with replicas.")
-    replicas: Annotated[int, Field(ge=0)]
-    namespace: str = "default"
-
-
-class InterruptSection(Section):
-    """Spot takes instances of a group back."""
-
-    group: str
-    count: Annotated[int, Field(ge=1)] = 1
-
-
-class NoCapacitySection(Section):
-    """EC2 has no capacity for a node group, or for all groups of a zone, for a while."""
-
-    group: str | None = None
-    zone: str | None = None
-    duration_ms: Duration = Field(alias="for")
-
-    @model_validator(mode="after")
-    def _one_place(self) -> Self:
-        if (self.group is None) == (self.zone is None):
-            raise refusal("needs exactly one of group and zone")
-        return self
-
-
-class FaultSection(Section):
-    """Something breaks."""
-
-    interrupt: InterruptSection | None = None
-    no_capacity: NoCapacitySection | None = Field(default=None, alias="noCapacity")
-
-    @model_validator(mode="after")
-    def _one_fault(self) -> Self:
-        if (self.interrupt is None) == (self.no_capacity is None):
-            raise refusal("needs exactly one of interrupt and noCapacity")
-        return self
-
-
-class StepSection(Section):
-    """One action, at a time from the start, after a condition, or right after the step before it."""
-
-    at: Duration | None = None
-    after: AfterSection | None = None
-    apply: Names | None = Field(
-        default=None, description="Files or directories beside the scenario file."
-    )
-    delete: Names | None = Field(
-        default=None, description="Kind/name, Kind/namespace/name, or files."
-    )
-    scale: ScaleSection | None = None
-    fault: FaultSection | None = None
-
-    @model_validator(mode="after")
-    def _one_action(self) -> Self:
-        given = [
-            key for key in ("apply", "delete", "scale", "fault") if getattr(self, key) is not None
-        ]
-        if len(given) != 1:
-            here = f", here {' and '.join(given)}" if given else ""
-            raise refusal(f"a step has exactly one of apply, delete, scale and fault{here}")
-        if self.at is not None and self.after is not None:
-            raise refusal("a step has one of at and after, not both", "make two steps of it")
-        return self
-
-
-class ScenarioFile(Section):
-    """A Scenario."""
-
-    api_version: Literal["lowtide.dev/v1alpha1"] = Field(alias="apiVersion")
-    kind: Literal["Scenario"]
-    addons: Literal["default", "none"] = Field(
-        default="default", description="default: what lowtide up installs exists from the start."
-    )
-    max_duration_ms: MaxDuration = Field(default=DEFAULT_MAX_DURATION_MS, alias="maxDuration")
-    until: Until | None = None
-    steps: list[StepSection] = Field(default_factory=list)
 
 
 def load_scenario(path: str | Path) -> Scenario:
@@ -283,19 +102,6 @@ def read_scenario(text: str, file: str, base_dir: str | Path) -> Scenario:
         addons=found.addons,
         max_duration_ms=found.max_duration_ms,
     )
-
-
-def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of Scenario files for editors."""
-    schema = schema_of(ScenarioFile, "lowtide Scenario")
-    exclusive = {
-        "StepSection": ("apply", "delete", "scale", "fault"),
-        "FaultSection": ("interrupt", "noCapacity"),
-        "NoCapacitySection": ("group", "zone"),
-    }
-    for name, keys in exclusive.items():
-        schema["$defs"][name]["oneOf"] = [{"required": [key]} for key in keys]
-    return schema
 
 
 class _StepReader:

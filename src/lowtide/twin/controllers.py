@@ -249,6 +249,8 @@ class Controllers:
         workload = self._by_pod.get(pod.uid)
         if workload is None or pod.key not in workload.active:
             return
+        if workload.object.meta.kind == "StatefulSet":
+            return  # its next pod has the same name, so it waits until this one is gone
         self._deactivate(workload, pod.key)
         self._on_loss(workload, how)
 

@@ -35,9 +35,12 @@ class Kubelet:
         self._images: dict[str, dict[str, int]] = {}
         """Per node: when each image is (or was) there."""
         self._waits_for_ready: dict[str, list[Pod]] = {}
-        self.settled: set[str] = set()
-        """uids of pods that have long run when the world starts."""
+        self.installing = False
+        """Whether pods that are added now have long run when the world starts."""
+        self._settled: set[str] = set()
+        """uids of such pods."""
         signals = store.signals
+        signals.pod_added.append(self._on_added)
         signals.pod_bound.append(self._on_bound)
         signals.pod_running.append(self._on_running)
         signals.node_updated.append(self._on_node_updated)
@@ -55,11 +58,15 @@ class Kubelet:
         self._store.begin_deletion(key, how)
         self._kernel.after(grace_ms, partial(self._end, pod, how))
 
+    def _on_added(self, pod: Pod) -> None:
+        if self.installing:
+            self._settled.add(pod.uid)
+
     def _on_bound(self, pod: Pod) -> None:
         if pod.phase is Phase.RUNNING:
             return
         node = self._store.nodes[pod.node_name or ""]
-        if pod.uid in self.settled and self._kernel.now_ms == self._rules.start_ms:
+        if pod.uid in self._settled and self._kernel.now_ms == self._rules.start_ms:
             self._settle(pod, node)
         elif self._rules.pod_start_ms is not None:
             self._kernel.after(self._rules.pod_start_ms(pod.spec), partial(self._run, pod))

@@ -102,11 +102,9 @@ class World:
 
     def install(self, objects: Iterable[KubeObject]) -> None:
         """Apply objects whose pods have long been running when the world starts."""
-        before = set(self.store.pods)
+        self.kubelet.installing = True
         self.apply(objects)
-        self.kubelet.settled.update(
-            pod.uid for key, pod in self.store.pods.items() if key not in before
-        )
+        self.kubelet.installing = False
 
     def snapshot(self) -> Snapshot:
         """Return what the scheduler and the autoscaler may see now; what did not change is the identical tuple."""

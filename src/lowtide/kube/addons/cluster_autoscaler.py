@@ -127,10 +127,14 @@ def _pod_spec(cluster: ResolvedCluster) -> Manifest:
 
 
 def arguments(cluster: ResolvedCluster) -> list[str]:
-    """Return the cluster's flags as arguments; an empty value is a flag that stands alone."""
+    """Return the cluster's flags as arguments; an empty value is a flag that stands alone.
+
+    A value of several lines is a flag that is given once a line, such as ``balancing-label``.
+    """
     return [
-        f"--{flag}={value}" if value else f"--{flag}"
+        f"--{flag}={line}" if line else f"--{flag}"
         for flag, value in cluster.autoscaler_flags.items()
+        for line in (value.splitlines() or [""])
     ]
 
 

@@ -173,8 +173,12 @@ def _some(entries: dict[str, str]) -> dict[str, str]:
     return entries
 
 
+# With spaces, so that neither can be taken for the key of a taint in an error's location.
+_AS_MAPPING, _AS_LIST = "as a mapping", "as a list"
+
+
 def _taints_form(value: Any) -> str:
-    return "mapping" if isinstance(value, dict) else "list"
+    return _AS_MAPPING if isinstance(value, dict) else _AS_LIST
 
 
 TaintRows = Many[TaintRow]
@@ -187,7 +191,7 @@ _TaintEntries = Annotated[
 ]
 #: ``[{key, value, effect}]`` or ``{key: "value:Effect"}``, as eksctl's taintsWrapper takes both.
 Taints = Annotated[
-    Annotated[_TaintEntries, Tag("mapping")] | Annotated[TaintRows, Tag("list")],
+    Annotated[_TaintEntries, Tag(_AS_MAPPING)] | Annotated[TaintRows, Tag(_AS_LIST)],
     Discriminator(_taints_form),
 ]
 
