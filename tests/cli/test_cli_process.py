@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 LOWTIDE = [sys.executable, "-m", "lowtide"]
 
 
@@ -24,6 +26,27 @@ def test_a_reader_that_stops_early_is_no_error() -> None:
         assert process.wait(timeout=30) == 0
     assert "Traceback" not in words
     assert "Broken" not in words
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_is_an_error_in_words() -> None:
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(
+            [*LOWTIDE, "version"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert ran.returncode == 1
+    assert "No space left on device" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_a_closed_stdout_is_no_error() -> None:
+    ran = subprocess.run(
+        ["sh", "-c", '"$0" -m lowtide version >&-', sys.executable],
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
 
 
 def test_data_goes_to_stdout_and_words_to_stderr() -> None:

@@ -193,7 +193,7 @@ def test_dragging_across_one_plot_zooms_all_and_the_buttons_move_the_window(
 
     open_page(tide)
     window = browser.find_element("id", "window")
-    assert window.text == "0:00:00 – 2:22:00"
+    assert window.text == "0:00:00 to 2:22:00"
     plot = browser.find_element("id", "plot-nodes")
     browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", plot)
     half = plot.size["width"] // 2
@@ -209,11 +209,11 @@ def test_dragging_across_one_plot_zooms_all_and_the_buttons_move_the_window(
     assert axis_labels(browser, "pods") != axis_labels(browser, "baselines")
     narrow = window.text
     browser.find_element("css selector", "[data-zoom=in]").click()
-    assert window.text not in {narrow, "0:00:00 – 2:22:00"}
+    assert window.text not in {narrow, "0:00:00 to 2:22:00"}
     browser.find_element("css selector", "[data-zoom=on]").click()
     assert not window.text.startswith("0:00:00")
     browser.find_element("css selector", "[data-zoom=all]").click()
-    assert window.text == "0:00:00 – 2:22:00"
+    assert window.text == "0:00:00 to 2:22:00"
     assert_no_complaint(browser)
 
 

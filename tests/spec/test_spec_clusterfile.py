@@ -8,7 +8,6 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.spec.cluster_texts import FULL, HEAD, read_or_refuse, seeded, with_group
 
 from lowtide.model.errors import InputError
 from lowtide.model.kube import Taint
@@ -19,6 +18,7 @@ from lowtide.spec.clusterfile import (
     load_cluster,
     read_cluster,
 )
+from tests.spec.cluster_texts import FULL, HEAD, read_or_refuse, seeded, with_group
 
 
 def group_of(body: str = "", *, managed: bool = False) -> NodeGroup | ManagedNodeGroup:
@@ -544,6 +544,70 @@ def test_managed_groups_have_rules_of_their_own(body: str, path: str) -> None:
         (
             "addons: [{name: a, useDefaultPodIdentityAssociations: true, serviceAccountRoleARN: r}]",
             "addons[0].useDefaultPodIdentityAssociations",
+        ),
+        (
+            "availabilityZones: [us-west-2a, us-west-2b]\nvpc: {subnets: {private: {us-west-2a: {id: s}, us-west-2b: {id: t}}}}",
+            "availabilityZones",
+        ),
+        (
+            "vpc: {controlPlaneOnPrivateSubnets: true, controlPlaneSubnetIDs: [s]}",
+            "vpc.controlPlaneOnPrivateSubnets",
+        ),
+        (
+            "vpc: {controlPlaneOnPrivateSubnets: true, subnets: {private: {a: {az: us-west-2a}, b: {az: us-west-2a}}}}",
+            "vpc.controlPlaneOnPrivateSubnets",
+        ),
+        (
+            "iam: {withOIDC: true, serviceAccounts: [{metadata: {name: a}, attachRoleARN: r}, {metadata: {name: a, namespace: default}, attachRoleARN: r}]}",
+            "iam.serviceAccounts[1].metadata",
+        ),
+        (
+            "addons: [{name: eks-pod-identity-agent}]\niam: {podIdentityAssociations: [{namespace: ns, serviceAccountName: sa}]}",
+            "iam.podIdentityAssociations[0]",
+        ),
+        (
+            "addons: [{name: eks-pod-identity-agent}]\niam: {podIdentityAssociations: [{namespace: ns, serviceAccountName: sa, roleARN: r, permissionPolicyARNs: [p]}]}",
+            "iam.podIdentityAssociations[0].roleARN",
+        ),
+        (
+            "addons: [{name: eks-pod-identity-agent}]\niam: {podIdentityAssociations: [{namespace: ns, serviceAccountName: sa, roleARN: r, permissionPolicyName: p}]}",
+            "iam.podIdentityAssociations[0].permissionPolicyName",
+        ),
+        (
+            "addons: [{name: eks-pod-identity-agent}]\niam: {podIdentityAssociations: [{namespace: ns, serviceAccountName: sa, permissionPolicy: {a: 1}, permissionPolicyName: '--'}]}",
+            "iam.podIdentityAssociations[0].permissionPolicyName",
+        ),
+        (
+            "accessConfig: {accessEntries: [{principalARN: 'arn:a:b:c:d:e'}, {principalARN: 'arn:a:b:c:d:e'}]}",
+            "accessConfig.accessEntries[1].principalARN",
+        ),
+        (
+            "accessConfig: {accessEntries: [{principalARN: 'arn:a:b:c:d:e', accessPolicies: [{policyARN: 'arn:aws:eks::aws:cluster-access-policy/View', accessScope: {type: cluster, namespaces: [ns]}}]}]}",
+            "accessConfig.accessEntries[0].accessPolicies[0].accessScope",
+        ),
+        (
+            "accessConfig: {accessEntries: [{principalARN: 'arn:a:b:c:d:e', accessPolicies: [{policyARN: 'arn:aws:eks::aws:cluster-access-policy/View', accessScope: {type: namespace}}]}]}",
+            "accessConfig.accessEntries[0].accessPolicies[0].accessScope",
+        ),
+        (
+            "addons: [{name: a, serviceAccountRoleARN: r, podIdentityAssociations: [{namespace: ns, serviceAccountName: sa, roleARN: r}]}]",
+            "addons[0].podIdentityAssociations",
+        ),
+        (
+            "addons: [{name: eks-pod-identity-agent, podIdentityAssociations: [{namespace: ns, serviceAccountName: sa, roleARN: r}]}]",
+            "addons[0].podIdentityAssociations",
+        ),
+        (
+            "addons: [{name: a, podIdentityAssociations: [{namespace: ns, serviceAccountName: sa, wellKnownPolicies: {autoScaler: true}}]}]",
+            "addons[0].podIdentityAssociations[0].wellKnownPolicies",
+        ),
+        (
+            "addons: [{name: a, podIdentityAssociations: [{namespace: ns, serviceAccountName: sa, roleARN: r, tags: {}}]}]",
+            "addons[0].podIdentityAssociations[0].tags",
+        ),
+        (
+            "addons: [{name: a, podIdentityAssociations: [{namespace: ns, serviceAccountName: sa}]}]",
+            "addons[0].podIdentityAssociations[0]",
         ),
         (
             "nodeGroups: [{name: one}]\nmanagedNodeGroups: [{name: one}]",

@@ -204,3 +204,9 @@ def autoscaler() -> Replicated:
             ),
         ),
     )
+
+
+@pytest.fixture
+def system(autoscaler: Replicated, plugin: DaemonSet) -> tuple[Replicated | DaemonSet, ...]:
+    """What `lowtide up` would install."""
+    return (autoscaler, plugin)

@@ -29,6 +29,7 @@ from lowtide.twin.world import World
 MINUTE, HOUR = 60_000, 3_600_000
 MakeDeployment = Callable[..., Replicated]
 Play = Callable[[Scenario], RunRecord]
+System = tuple[Replicated | DaemonSet, ...]
 
 
 def when(text: str) -> Condition:
@@ -49,16 +50,10 @@ def times(record: RunRecord, actor: str) -> list[float]:
 
 
 @pytest.fixture
-def system(autoscaler: Replicated, plugin: DaemonSet) -> tuple[Replicated | DaemonSet, ...]:
-    """What runs in the cluster from the start."""
-    return (autoscaler, plugin)
-
-
-@pytest.fixture
 def play(
     make_world: Callable[..., World],
     profiles: tuple[GroupProfile, ...],
-    system: tuple[Replicated | DaemonSet, ...],
+    system: System,
 ) -> Play:
     """A function that plays a scenario on the small cluster with autoscaler and plugin."""
 

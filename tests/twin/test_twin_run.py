@@ -25,12 +25,13 @@ from lowtide.twin.world import World
 MINUTE, HOUR = 60_000, 3_600_000
 MakeDeployment = Callable[..., Replicated]
 MakeWorld = Callable[..., World]
+System = tuple[Replicated | DaemonSet, ...]
 
 #: The fixtures used with hypothesis are functions and frozen values: nothing is carried from one example to the next.
 SHARED = [HealthCheck.function_scoped_fixture]
 
 
-def run(world: World, scenario: Scenario, system: tuple[Replicated | DaemonSet, ...]) -> RunRecord:
+def run(world: World, scenario: Scenario, system: System) -> RunRecord:
     driver = Driver(world, scenario)
     world.start(system)
     driver.start()
@@ -54,14 +55,13 @@ def test_the_same_seed_gives_the_identical_log_and_record(
     make_world: MakeWorld,
     profiles: tuple[GroupProfile, ...],
     make_deployment: MakeDeployment,
-    autoscaler: Replicated,
-    plugin: DaemonSet,
+    system: System,
 ) -> None:
     first, second = (
         run(
             make_world(profiles, WorldRules(seed=7), AutoscalerLoop),
             busy(make_deployment(4)),
-            (autoscaler, plugin),
+            system,
         )
         for _ in range(2)
     )
@@ -74,8 +74,7 @@ def test_another_seed_may_choose_other_groups_but_as_many_nodes(
     make_world: MakeWorld,
     profiles: tuple[GroupProfile, ...],
     make_deployment: MakeDeployment,
-    autoscaler: Replicated,
-    plugin: DaemonSet,
+    system: System,
 ) -> None:
     scenario = Scenario(
         steps=(Step(action=Apply(objects=(make_deployment(4),)), at_ms=0),),
@@ -85,7 +84,7 @@ def test_another_seed_may_choose_other_groups_but_as_many_nodes(
         run(
             make_world(profiles, WorldRules(seed=seed), AutoscalerLoop),
             scenario,
-            (autoscaler, plugin),
+            system,
         )
         for seed in range(4)
     ]
@@ -193,14 +192,13 @@ def test_a_cluster_broken_in_one_way_buys_nothing_and_says_why_for_each_group(
     make_world: MakeWorld,
     profiles: tuple[GroupProfile, ...],
     make_deployment: MakeDeployment,
-    autoscaler: Replicated,
-    plugin: DaemonSet,
+    system: System,
     change: Callable[[GroupProfile], GroupProfile],
     reason: str,
 ) -> None:
     broken = tuple(change(one) if one.is_gpu else one for one in profiles)
     scenario = Scenario(steps=(Step(action=Apply(objects=(make_deployment(2),)), at_ms=0),))
-    record = run(make_world(broken, None, AutoscalerLoop), scenario, (autoscaler, plugin))
+    record = run(make_world(broken, None, AutoscalerLoop), scenario, system)
     (refused,) = record.refused
     assert [one.group for one in record.instances] == ["general"]
     for zone in "abc":
@@ -211,8 +209,7 @@ def test_instances_are_billed_from_launch_to_their_end_at_the_price_they_were_bo
     make_world: MakeWorld,
     profiles: tuple[GroupProfile, ...],
     make_deployment: MakeDeployment,
-    autoscaler: Replicated,
-    plugin: DaemonSet,
+    system: System,
 ) -> None:
     cuda = make_deployment(1)
     scenario = Scenario(
@@ -222,7 +219,7 @@ def test_instances_are_billed_from_launch_to_their_end_at_the_price_they_were_bo
         ),
         max_duration_ms=HOUR,
     )
-    record = run(make_world(profiles, None, AutoscalerLoop), scenario, (autoscaler, plugin))
+    record = run(make_world(profiles, None, AutoscalerLoop), scenario, system)
     general, gpu = record.instances
     assert (general.launched_ms, general.ended_ms, general.usd_per_hour) == (0, None, 0.096)
     assert (gpu.capacity_type, gpu.usd_per_hour) == ("spot", 0.2)
@@ -294,14 +291,13 @@ def test_no_node_is_overbooked_and_no_pod_is_lost_from_sight(
     make_world: MakeWorld,
     profiles: tuple[GroupProfile, ...],
     make_deployment: MakeDeployment,
-    autoscaler: Replicated,
-    plugin: DaemonSet,
+    system: System,
     actions: list[tuple[int, str, int]],
     seed: int,
 ) -> None:
     world = make_world(profiles, WorldRules(seed=seed), AutoscalerLoop)
     cuda = make_deployment(3)
-    world.start((autoscaler, plugin, cuda))
+    world.start((*system, cuda))
     play(world, cuda, actions)
     record = record_of(world, "test", "maxDuration")
     outcomes = {"finished", "stopped", "running", "pending", "cancelled", "lost"}
@@ -325,13 +321,12 @@ def test_no_node_is_overbooked_and_no_pod_is_lost_from_sight_in_many_runs(
     make_world: MakeWorld,
     profiles: tuple[GroupProfile, ...],
     make_deployment: MakeDeployment,
-    autoscaler: Replicated,
-    plugin: DaemonSet,
+    system: System,
     actions: list[tuple[int, str, int]],
     seed: int,
 ) -> None:
     world = make_world(profiles, WorldRules(seed=seed), AutoscalerLoop)
     cuda = make_deployment(3)
-    world.start((autoscaler, plugin, cuda))
+    world.start((*system, cuda))
     play(world, cuda, actions)
     assert len(world.recorder.pods) >= 3

@@ -253,7 +253,7 @@ _GROUP = """\
     volumeEncrypted: true
     disableIMDSv1: true
     labels:
-      k8s.amazonaws.com/accelerator: {accelerator} # tells the autoscaler that a GPU is still on its way
+      k8s.amazonaws.com/accelerator: {accelerator} # its presence tells the autoscaler that a GPU is on its way
       lowtide.dev/pool: {pool} # the same in every zone: the autoscaler balances groups that share it
     taints:
       - key: nvidia.com/gpu # keeps pods that want no GPU off these nodes

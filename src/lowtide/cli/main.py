@@ -33,7 +33,7 @@ VERBS = {
 
 EPILOG = """\b
 Start here:
-  lowtide demo                                  0 -> 10 -> 0 GPU nodes, priced, in a second
+  lowtide demo                                  an example: 0 -> 10 -> 0 GPU nodes, priced
   lowtide init --name my-cluster                write cluster.yaml
   lowtide check                                 find what is wrong with it
   lowtide simulate                              run ten GPU pods on it, see wait and cost
@@ -45,6 +45,7 @@ Start here:
     verbs=VERBS,
     epilog=EPILOG,
     invoke_without_command=True,
+    subcommand_metavar="VERB ...",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="lowtide", message="%(prog)s %(version)s")

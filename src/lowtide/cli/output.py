@@ -18,31 +18,54 @@ from collections.abc import Mapping
 from typing import Any, TextIO
 
 from lowtide.cli.settings import HUMAN, current
+from lowtide.model.errors import LowtideError
 
 Document = Mapping[str, Any]
 
 
-def _write(text: str, stream: TextIO) -> None:
-    ending = "" if text.endswith("\n") else "\n"
-    try:
-        stream.write(text + ending)
-        stream.flush()
-    except BrokenPipeError:
-        # The reader has what it wanted. Python would complain again when it flushes at exit
-        # (docs.python.org, library/signal, "Note on SIGPIPE"), so the descriptor is pointed elsewhere.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
-
-
 def show(text: str) -> None:
-    """Print data for people on stdout."""
-    _write(text, sys.stdout)
+    """Print data for people on stdout.
+
+    Raises:
+        LowtideError: the data has nowhere to go, such as a full disk.
+    """
+    try:
+        _write(text, sys.stdout)
+    except BrokenPipeError:
+        _silence(sys.stdout)  # the reader has what it wanted
+    except OSError as error:
+        _silence(sys.stdout)
+        raise LowtideError(
+            "The result cannot be written",
+            where="standard output",
+            why=error.strerror or str(error),
+            fix="send it to a place with room",
+        ) from error
 
 
 def say(text: str) -> None:
-    """Print words on stderr."""
-    _write(text, sys.stderr)
+    """Print words on stderr; words that nobody can hear are no error."""
+    try:
+        _write(text, sys.stderr)
+    except OSError:
+        _silence(sys.stderr)
+
+
+def _write(text: str, stream: TextIO | None) -> None:
+    if stream is None:  # closed by the shell: `>&-`
+        return
+    stream.write(text if text.endswith("\n") else text + "\n")
+    stream.flush()
+
+
+def _silence(stream: TextIO) -> None:
+    """Point a broken stream at nothing, since Python flushes it once more at exit and would complain then.
+
+    See "Note on SIGPIPE" in docs.python.org, library/signal.
+    """
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def say_next(*commands: str) -> None:

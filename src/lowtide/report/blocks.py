@@ -29,13 +29,15 @@ class Column:
     """A column of a table.
 
     ``right`` is for numbers. Where the width is too small, cells wrap; ``cut`` cuts them instead, and
-    ``keep`` (and ``right``) leaves them whole while other columns give way.
+    ``keep`` (and ``right``) leaves them whole while other columns give way. ``weight`` says how much of the room
+    a cut column gets beside other cut ones.
     """
 
     title: str = ""
     right: bool = False
     cut: bool = False
     keep: bool = False
+    weight: int = 1
     style: str = ""
 
 

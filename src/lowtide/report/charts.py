@@ -10,6 +10,7 @@ It must not know Vega's JavaScript or the page around the plots.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -314,8 +315,19 @@ def _count_axis(field: str, top: float) -> Spec:
         "title": None,
         # Room above for the highest line; a run without any still has a scale.
         "scale": {"domain": [0, (top or 1) * 1.04], "nice": False},
-        "axis": {**_Y_AXIS, "tickMinStep": 1, "format": ",d"},
+        "axis": {**_Y_AXIS, "values": whole_ticks(top), "format": ",d"},
     }
+
+
+def whole_ticks(top: float) -> list[int]:
+    """Return four or five ticks at whole numbers; Vega's own are halves for a top of 1."""
+    step = next(
+        digit * power
+        for power in (10**exponent for exponent in itertools.count())
+        for digit in (1, 2, 5)
+        if digit * power * 5 >= top
+    )
+    return list(range(0, max(1, int(top)) + 1, step))
 
 
 def _tip(field: str, title: str, *, format_type: str = "") -> Spec:

@@ -10,6 +10,7 @@ It must not know where the file is written.
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import importlib.resources
 import json
@@ -78,7 +79,9 @@ def simulation_html(simulation: Simulation) -> str:
     return _filled(_part("page.html"), values)
 
 
+@functools.cache
 def _bundle() -> str:
+    """Return Vega-Lite and all it needs as one script; made in two seconds, the same every time."""
     try:
         import vl_convert  # noqa: PLC0415 - an extra, and 50 MB of library
     except ImportError as error:

@@ -65,7 +65,7 @@
   }
   function showAll() {
     views.forEach(show);
-    byId("window").textContent = `${moment(shown[0])} – ${moment(shown[1])}`;
+    byId("window").textContent = `${moment(shown[0])} to ${moment(shown[1])}`;
   }
   function zoom(from, to) {
     const span = Math.min(whole[1] - whole[0], Math.max(to - from, 1));

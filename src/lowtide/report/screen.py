@@ -99,7 +99,9 @@ def _widths(block: Table, width: int) -> list[int | None]:
     places = [place for place, wide in enumerate(widths) if wide is not None]
     places.sort(key=lambda place: (block.columns[place].cut, longest[place]))
     for done, place in enumerate(places):
-        share = left // (len(places) - done) if block.columns[place].cut else left
+        column = block.columns[place]
+        weights = sum(block.columns[other].weight for other in places[done:])
+        share = left * column.weight // weights if column.cut else left
         widths[place] = max(1, min(longest[place], share))
         left -= widths[place] or 0
     return widths

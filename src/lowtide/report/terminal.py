@@ -259,8 +259,8 @@ def _decisions(simulation: Simulation, shown: int) -> list[Block]:
     columns = (
         Column(title="time", right=True, style="dim"),
         Column(title="who", keep=True),
-        Column(title="decision", cut=True),
-        Column(title="why", cut=True),
+        Column(title="decision", cut=True, weight=3),
+        Column(title="why", cut=True, weight=2),
     )
     rows = [
         (clock_text(row.at_ms / 1000), row.actor, f"{row.action} {row.subject}", row.why)

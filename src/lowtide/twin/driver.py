@@ -85,11 +85,6 @@ class Driver:
         self._seen_version = -1
         self.ended = ""
 
-    @property
-    def waiting(self) -> bool:
-        """Whether a step has not been carried out yet."""
-        return bool(self._steps)
-
     def start(self) -> None:
         """Begin; the scenario's times are the kernel's."""
         self._submit_next()
