@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchmarks.figure import Figure, measured
-
 from lowtide.engine.autoscaler import autoscale
 from lowtide.engine.memory import AutoscalerMemory
 from lowtide.engine.options import MINUTE, AutoscalerOptions, SchedulerProfile

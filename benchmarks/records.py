@@ -6,7 +6,6 @@ import random
 from collections.abc import Iterator
 
 from benchmarks.figure import Figure, measured
-
 from lowtide.explain.simulation import simulation_of
 from lowtide.model.catalog import Ami, Gpu, InstanceType, Offering
 from lowtide.model.cluster import (

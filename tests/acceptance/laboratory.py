@@ -6,11 +6,10 @@ import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.conftest import ROOT
-
 from lowtide.app.files import Inputs
 from lowtide.app.simulate import simulate
 from lowtide.model.simulation import Simulation
+from tests.conftest import ROOT
 
 EXAMPLE = ROOT / "examples" / "noble-gpu"
 Edit = Callable[[str], str]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
+from lowtide.model.simulation import Simulation
 from tests.acceptance.laboratory import (
     AS_FILE,
     Edit,
@@ -13,8 +15,6 @@ from tests.acceptance.laboratory import (
     swap,
     without_lines,
 )
-
-from lowtide.model.simulation import Simulation
 
 NO_ADMISSION = """\
 apiVersion: lowtide.dev/v1alpha1

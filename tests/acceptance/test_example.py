@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.acceptance.laboratory import AS_FILE, peaks, run_example, waves, without_lines
 
 from lowtide.model.simulation import Simulation
+from tests.acceptance.laboratory import AS_FILE, peaks, run_example, waves, without_lines
 
 STEPS = """\
 apiVersion: lowtide.dev/v1alpha1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tests.conformance.adapter import run
 from tests.conformance.compare import EXPLAINED, compare, interchangeable, names
 from tests.conformance.recordings import COMMITTED

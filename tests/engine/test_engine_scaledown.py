@@ -7,18 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.engine.worlds import (
-    GPU_SPEC,
-    GPU_TAGS,
-    OPTIONS,
-    gpu_node,
-    group,
-    node,
-    pods,
-    snapshot,
-    spec,
-    with_nodes,
-)
 
 from lowtide.engine.autoscaler import autoscale, started
 from lowtide.engine.drain import Budgets, pods_to_move
@@ -38,6 +26,18 @@ from lowtide.model.kube import (
 )
 from lowtide.model.quantity import CPU, NVIDIA_GPU
 from lowtide.model.snapshot import Deletion, Snapshot
+from tests.engine.worlds import (
+    GPU_SPEC,
+    GPU_TAGS,
+    OPTIONS,
+    gpu_node,
+    group,
+    node,
+    pods,
+    snapshot,
+    spec,
+    with_nodes,
+)
 
 MINUTE = 60_000
 EVERYTHING = LabelSelector()

@@ -6,21 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.engine.worlds import (
-    GPU_SPEC,
-    GPU_TAGS,
-    GPU_TAINT,
-    OPTIONS,
-    T4,
-    ZONES,
-    gpu_node,
-    group,
-    node,
-    pods,
-    snapshot,
-    spec,
-    with_nodes,
-)
 
 from lowtide.engine.autoscaler import autoscale, started
 from lowtide.engine.balancing import are_similar, split
@@ -38,6 +23,21 @@ from lowtide.model.kube import LabelSelector, Node, PodSpec, Requirement, Taint,
 from lowtide.model.quantity import CPU, MEMORY, MIB, NVIDIA_GPU, PODS, amount_of
 from lowtide.model.snapshot import Snapshot
 from lowtide.model.workload import DaemonSet, Meta
+from tests.engine.worlds import (
+    GPU_SPEC,
+    GPU_TAGS,
+    GPU_TAINT,
+    OPTIONS,
+    T4,
+    ZONES,
+    gpu_node,
+    group,
+    node,
+    pods,
+    snapshot,
+    spec,
+    with_nodes,
+)
 
 
 def run(

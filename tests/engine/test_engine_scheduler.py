@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.engine.worlds import GPU_SPEC, GPU_TAINT, gpu_node, node, pods, snapshot, spec
 
 from lowtide.engine.filters import refuse
 from lowtide.engine.ledger import Ledger
@@ -29,6 +28,7 @@ from lowtide.model.kube import (
     TopologySpread,
 )
 from lowtide.model.quantity import CPU, MEMORY, NVIDIA_GPU, PODS, amount_of
+from tests.engine.worlds import GPU_SPEC, GPU_TAINT, gpu_node, node, pods, snapshot, spec
 
 PROFILE = SchedulerProfile(seed=1)
 APP = LabelSelector(requirements=(Requirement(key="app", operator="In", values=("train",)),))

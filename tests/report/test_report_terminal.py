@@ -198,6 +198,12 @@ def test_a_table_aligns_numbers_right_and_is_not_cut_in_a_pipe() -> None:
     ]
 
 
+def test_a_cut_column_of_more_weight_gets_more_room() -> None:
+    columns = [Column(title="a", cut=True, weight=3), Column(title="b", cut=True)]
+    line = table_text(columns, [["a" * 99, "b" * 99]], width=42).splitlines()[1]
+    assert (line.count("a"), line.count("b"), line.count("…"), len(line)) == (29, 9, 2, 42)
+
+
 def test_the_axis_labels_stand_at_their_ticks() -> None:
     ticks, labels = axis(7200, 60)
     assert labels.split() == ["0", "30m", "1h", "1h30m"]

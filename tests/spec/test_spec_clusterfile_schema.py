@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 import yaml
-from tests.spec.cluster_texts import FULL, read_or_refuse
-from tests.spec.eksctl_schema import Drawer
 
 from lowtide.model.errors import InputError
 from lowtide.spec.clusterconfig.cluster import ClusterConfig
 from lowtide.spec.clusterfile import read_cluster
 from lowtide.spec.pydantic_findings import keys_of, model_at
 from lowtide.spec.schemas import KINDS, json_schema
+from tests.spec.cluster_texts import FULL, read_or_refuse
+from tests.spec.eksctl_schema import Drawer
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

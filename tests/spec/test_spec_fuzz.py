@@ -10,11 +10,11 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from tests.conftest import find_shared
-from tests.spec.cluster_texts import FULL, HEAD, read_or_refuse, seeded
 
 from lowtide.model.errors import InputError
 from lowtide.spec import document as doc
+from tests.conftest import find_shared
+from tests.spec.cluster_texts import FULL, HEAD, read_or_refuse, seeded
 
 SCHEMA = "eksctl/clusterconfig_v1alpha5.schema.json"
 _JUNK: tuple[Any, ...] = (

@@ -1,7 +1,5 @@
 """``schema``, ``completion`` and ``version``: what lowtide says about itself."""
 
-# ruff: noqa: PLC0415 - a verb loads what it needs when it is called, so that --help stays quick
-
 from __future__ import annotations
 
 import click

@@ -1,7 +1,5 @@
 """``check``: everything that is wrong with the files, at once."""
 
-# ruff: noqa: PLC0415 - a verb loads what it needs when it is called, so that --help stays quick
-
 from __future__ import annotations
 
 import sys

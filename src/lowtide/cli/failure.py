@@ -6,8 +6,6 @@ lowtide itself, who says ``--debug``. With ``-o json`` the same facts come as on
 What it must not know: any verb.
 """
 
-# ruff: noqa: PLC0415 - a verb loads what it needs when it is called, so that --help stays quick
-
 from __future__ import annotations
 
 import sys

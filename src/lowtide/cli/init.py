@@ -1,7 +1,5 @@
 """``init``: the first cluster.yaml of a user."""
 
-# ruff: noqa: PLC0415 - a verb loads what it needs when it is called, so that --help stays quick
-
 from __future__ import annotations
 
 from pathlib import Path

@@ -4,8 +4,6 @@ Exit codes: 0 done, 1 error, 2 bad input or usage, 3 checks failed, 4 AWS said n
 70 a bug of ours (EX_SOFTWARE of sysexits.h), 130 interrupted (128 + SIGINT).
 """
 
-# ruff: noqa: PLC0415 - a verb loads what it needs when it is called, so that --help stays quick
-
 from __future__ import annotations
 
 import gc

@@ -6,8 +6,6 @@ Why it exists: ``lowtide … -o json | jq`` must never meet a sentence, and a re
 What it must not know: what is being printed.
 """
 
-# ruff: noqa: PLC0415 - a verb loads what it needs when it is called, so that --help stays quick
-
 from __future__ import annotations
 
 import json

@@ -1,7 +1,5 @@
 """``prices``: what instance types cost, with the source and date of every figure."""
 
-# ruff: noqa: PLC0415 - a verb loads what it needs when it is called, so that --help stays quick
-
 from __future__ import annotations
 
 import sys

@@ -1,7 +1,5 @@
 """``simulate``, ``compare`` and ``demo``: a workload on a cluster's digital twin."""
 
-# ruff: noqa: PLC0415 - a verb loads what it needs when it is called, so that --help stays quick
-
 from __future__ import annotations
 
 import shlex

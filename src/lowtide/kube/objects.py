@@ -54,13 +54,14 @@ def to_yaml(
 ) -> str:
     """Return one YAML document per object, keys in their own order, with a note above where given."""
     notes = notes or {}
-    documents = (_commented(notes.get(key(one), "")) + _document(one) for one in objects)
+    documents = (_commented(notes.get(key(one), "")) + yaml_text(one) for one in objects)
     return "---\n".join(documents)
 
 
-def _document(obj: Mapping[str, Any]) -> str:
+def yaml_text(document: Mapping[str, Any]) -> str:
+    """Return one document as YAML that reads well, keys in their own order."""
     text: str = yaml.dump(
-        dict(obj), Dumper=_Readable, sort_keys=False, width=_WIDTH, allow_unicode=True
+        dict(document), Dumper=_Readable, sort_keys=False, width=_WIDTH, allow_unicode=True
     )
     return text
 

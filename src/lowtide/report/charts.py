@@ -186,7 +186,7 @@ def _gpus_chart(top: int) -> Chart:
 
 def _price_chart(top: float) -> Chart:
     layer = _step_area("usd", "USD per hour", top)
-    layer["encoding"]["y"]["axis"] = {**_Y_AXIS, "labelExpr": "usd(datum.value)"}
+    layer["encoding"]["y"]["axis"] = {**_Y_AXIS, "tickCount": 4, "labelExpr": "usd(datum.value)"}
     return Chart(
         id="price",
         title="Dollars per hour",
@@ -200,7 +200,7 @@ def _price_chart(top: float) -> Chart:
 
 
 #: One width of labels for all, so that the same moment is at the same place in every plot.
-_Y_AXIS: Mapping[str, Any] = {"tickCount": 4, "minExtent": 44, "domain": False, "ticks": False}
+_Y_AXIS: Mapping[str, Any] = {"minExtent": 44, "domain": False, "ticks": False}
 
 _STEPS: Mapping[str, Any] = {"type": "area", "interpolate": "step-after", "clip": True}
 
@@ -320,7 +320,7 @@ def _count_axis(field: str, top: float) -> Spec:
 
 
 def whole_ticks(top: float) -> list[int]:
-    """Return four or five ticks at whole numbers; Vega's own are halves for a top of 1."""
+    """Return at most six ticks at whole numbers; those of Vega are halves for a top of 1."""
     step = next(
         digit * power
         for power in (10**exponent for exponent in itertools.count())

@@ -83,7 +83,7 @@ def simulation_html(simulation: Simulation) -> str:
 def _bundle() -> str:
     """Return Vega-Lite and all it needs as one script; made in two seconds, the same every time."""
     try:
-        import vl_convert  # noqa: PLC0415 - an extra, and 50 MB of library
+        import vl_convert  # noqa: PLC0415 - an extra, and 84 MB of library
     except ImportError as error:
         raise LowtideError(
             "cannot write the HTML report",
@@ -104,16 +104,12 @@ def _filled(template: str, values: Mapping[str, str]) -> str:
 
 
 def _policy(*, scripts: Sequence[str], style: str) -> str:
-    """Return the Content-Security-Policy (W3C CSP level 3): our own code by hash, nothing else.
-
-    Style attributes are allowed because Vega positions its tooltip and text with them.
-    """
+    """Return the Content-Security-Policy (W3C CSP level 3): our own code by hash, nothing else."""
     return "; ".join(
         (
             "default-src 'none'",
             "script-src " + " ".join(map(_hash, scripts)),
             f"style-src {_hash(style)}",
-            "style-src-attr 'unsafe-inline'",
             "img-src data:",
             "base-uri 'none'",
             "form-action 'none'",

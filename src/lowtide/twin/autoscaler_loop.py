@@ -92,13 +92,15 @@ class AutoscalerLoop:
 
     @property
     def quiet_after_ms(self) -> int:
-        """When the last timer or back-off that is known now has run out."""
+        """When the last timer or back-off that is known now has run out.
+
+        Rechecks of nodes that cannot be removed are no timers: they come every five minutes for ever.
+        """
         memory, options = self._memory, self._options
         longest_ms = max(options.scale_down_unneeded_ms, options.scale_down_unready_ms)
         times = [one.until_ms for one in memory.backoffs.values()]
         times += [one.expected_by_ms for one in memory.requests.values()]
         times += [since + longest_ms for since in memory.unneeded.values()]
-        times += memory.unremovable_until.values()
         times += [
             since + options.max_node_provision_time_ms
             for since in memory.unregistered_since.values()
