@@ -74,7 +74,7 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Simulation:
-    """A run with its costs, ready for any report. ``group_zones`` maps a GPU group to its zone(s)."""
+    """A run with its costs, ready for any report. ``gpu_groups`` pairs each GPU group with its zone(s)."""
 
     cluster: str
     region: str

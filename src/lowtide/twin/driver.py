@@ -9,6 +9,8 @@ before while pods still wait, that is the state before the step's effect, and it
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lowtide.cloud.groups import NoCapacityWindow
 from lowtide.model.kube import PodSpec, Toleration
 from lowtide.model.names import EKSCTL_NODEGROUP, ZONE
@@ -24,7 +26,15 @@ from lowtide.model.scenario import (
     Step,
     TraceJob,
 )
-from lowtide.model.workload import Job, Meta
+from lowtide.model.workload import (
+    Budget,
+    ConfigMap,
+    Job,
+    KubeObject,
+    Meta,
+    OtherObject,
+    PriorityClass,
+)
 from lowtide.twin.kernel import SECOND_MS
 from lowtide.twin.world import World
 
@@ -136,7 +146,7 @@ class Driver:
         world = self._world
         match step.action:
             case Apply(objects=objects):
-                world.decide(USER, "applies", ", ".join(str(one.meta) for one in objects))
+                world.decide(USER, "applies", *_told(objects))
                 world.apply(objects)
             case Delete(targets=targets):
                 for target in targets:
@@ -224,3 +234,15 @@ def _template(job: TraceJob) -> PodSpec:
 def _whole(time_ms: int) -> int:
     """Return the whole second at or after a time."""
     return -(-time_ms // SECOND_MS) * SECOND_MS
+
+
+def _told(objects: Sequence[KubeObject]) -> tuple[str, str]:
+    """Return what was applied as a person would say it: one object by name, many by what makes pods."""
+    if len(objects) == 1:
+        return str(objects[0].meta), ""
+    with_pods = [str(one.meta) for one in objects if not isinstance(one, _WITHOUT_PODS)]
+    rest = len(objects) - len(with_pods)
+    return f"{len(objects)} objects", ", ".join(with_pods) + (f" and {rest} more" if rest else "")
+
+
+_WITHOUT_PODS = (OtherObject, ConfigMap, PriorityClass, Budget)
