@@ -9,13 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from lowtide.engine import clusterstate, provider
-from lowtide.engine.durations import parse_duration_ms
+from lowtide.engine import clusterstate, provider, tags
 from lowtide.engine.equivalence import same_shape
 from lowtide.engine.estimator import add_copy
 from lowtide.engine.filters import first_fit, fits
 from lowtide.engine.ledger import NodeState
-from lowtide.engine.memory import AutoscalerMemory, CachedTemplate, TagTemplate
+from lowtide.engine.memory import (
+    AutoscalerMemory,
+    CachedTemplate,
+    CompletedTemplate,
+    TagTemplate,
+)
 from lowtide.engine.options import SECOND, AutoscalerOptions
 from lowtide.engine.provider import KnownGroup
 from lowtide.engine.scaledown import scale_down
@@ -23,7 +27,7 @@ from lowtide.engine.scaleup import scale_up
 from lowtide.engine.template import Template, from_group, from_node, is_good_source, overlaid
 from lowtide.engine.work import Work
 from lowtide.model import names
-from lowtide.model.decision import Decision, SetDesired, TerminateInstance
+from lowtide.model.decision import Decision, RemoveTaint, SetDesired, TerminateInstance
 from lowtide.model.kube import Node, Pod
 from lowtide.model.quantity import NVIDIA_GPU
 from lowtide.model.snapshot import Snapshot
@@ -41,19 +45,44 @@ def autoscale(
     """Run one loop and return its decision and the memory after it."""
     work = Work(snapshot, memory, options)
     mark = work.ledger.mark()
+    try:
+        _run(work)
+    finally:
+        # The ledger may serve the next loop too, whatever happened in this one.
+        work.ledger.undo(mark)
+    return _decision(work), work.freeze()
+
+
+def _run(work: Work) -> None:
     _refresh(work)
     clusterstate.update(work)
+    if not work.cleaned:
+        _clean_up(work)
     _find_templates(work)
     _remove_long_unregistered(work)
     if not clusterstate.is_healthy(work):
         work.unneeded = {}
         work.event("ClusterUnhealthy", clusterstate.STATUS, "Cluster is unhealthy")
-    else:
-        _remove_failed(work)
-        if _sizes_are_plausible(work):
-            _scale(work)
-    work.ledger.undo(mark)
-    return _decision(work), work.freeze()
+        return
+    _remove_failed(work)
+    if _sizes_are_plausible(work):
+        _scale(work)
+
+
+def _clean_up(work: Work) -> None:
+    """Take back what an earlier process left half done: nodes marked for deletion, never deleted."""
+    work.cleaned = True
+    under_way = {one.node for one in work.snapshot.deletions}
+    for node in work.snapshot.nodes:
+        marked = any(one.key == names.TAINT_TO_BE_DELETED for one in node.taints)
+        if marked and node.name in work.group_of and node.name not in under_way:
+            work.commands.append(
+                RemoveTaint(
+                    node=node.name,
+                    key=names.TAINT_TO_BE_DELETED,
+                    uncordon=work.options.cordon_node_before_terminating,
+                )
+            )
 
 
 def started(snapshot: Snapshot, options: AutoscalerOptions) -> AutoscalerMemory:
@@ -87,7 +116,7 @@ def _find_templates(work: Work) -> None:
         source = good if is_good_source(node, ready=ready, now_ms=work.now_ms) else bad
         source.setdefault(name, node)
     for name, node in good.items():
-        _cache_template(work, name, node, work.now_ms)
+        _cache_template(work, name, node)
     expiry_ms = work.options.node_info_cache_expire_ms
     for name, group in work.groups.items():
         cached = work.cached.get(name)
@@ -103,37 +132,52 @@ def _find_templates(work: Work) -> None:
     work.cached = {name: one for name, one in work.cached.items() if name in work.groups}
 
 
-def _cache_template(work: Work, name: str, node: Node, added_ms: int) -> None:
-    daemons = tuple(key for key, pod in work.ledger.nodes[node.name].pods.items() if pod.is_daemon)
+def _cache_template(work: Work, name: str, node: Node) -> None:
+    """Keep the node's template, made anew only where something that it is made of has changed."""
+    daemons = tuple(pod for pod in work.ledger.nodes[node.name].pods.values() if pod.is_daemon)
     known = work.cached.get(name)
-    if known is not None and known.source is node and known.source_pods == daemons:
-        work.cached[name] = replace(known, added_ms=added_ms)
+    if (
+        known is not None
+        and known.source is node
+        and known.daemon_sets is work.snapshot.daemon_sets
+        and len(known.daemons) == len(daemons)
+        and all(one is other for one, other in zip(known.daemons, daemons, strict=True))
+    ):
+        work.cached[name] = replace(known, added_ms=work.now_ms)
         return
-    group = work.groups[name]
     work.cached[name] = CachedTemplate(
-        template=overlaid(_template_of(work, name, node), group),
-        added_ms=added_ms,
+        template=_template_of(work, name, node),
+        added_ms=work.now_ms,
         source=node,
-        source_pods=daemons,
-        tags=group.tags,
+        daemons=daemons,
+        daemon_sets=work.snapshot.daemon_sets,
     )
 
 
 def _completed(work: Work, group: KnownGroup, cached: CachedTemplate) -> Template:
-    """Return a cached template with what the group's tags of today add to it."""
-    if cached.tags is not group.tags:
-        cached = replace(cached, template=overlaid(cached.template, group), tags=group.tags)
-        work.cached[group.name] = cached
-    return cached.template
+    """Return a cached template with what type and tags of today add to it."""
+    known = work.completed.get(group.name)
+    if known is None or not (
+        known.base is cached.template and known.tags is group.tags and known.shape is group.shape
+    ):
+        known = CompletedTemplate(
+            cached.template, group.tags, group.shape, overlaid(cached.template, group)
+        )
+        work.completed[group.name] = known
+    return known.template
 
 
 def _from_tags(work: Work, group: KnownGroup) -> Template | None:
     daemon_sets = work.snapshot.daemon_sets
     known = work.tag_templates.get(group.name)
     if known is None or not (
-        known.tags is group.tags and known.shape is group.shape and known.daemon_sets is daemon_sets
+        known.tags is group.tags
+        and known.shape is group.shape
+        and known.zones == group.zones
+        and known.daemon_sets is daemon_sets
     ):
-        known = TagTemplate(group.tags, group.shape, daemon_sets, from_group(group, daemon_sets))
+        template = from_group(group, daemon_sets)
+        known = TagTemplate(group.tags, group.shape, group.zones, daemon_sets, template)
         work.tag_templates[group.name] = known
     return known.template
 
@@ -144,6 +188,7 @@ def _template_of(work: Work, name: str, node: Node) -> Template:
         work.groups[name],
         work.ledger.nodes[node.name].pods.values(),
         work.snapshot.daemon_sets,
+        force=work.options.force_daemonsets,
     )
 
 
@@ -166,6 +211,9 @@ def _remove_failed(work: Work) -> None:
 
 def _delete_instances(work: Work, name: str, instances: Sequence[str], why: str) -> None:
     group = work.groups[name]
+    if group.target <= group.min_size:
+        work.notes.append(f"min size of {name} reached, nodes will not be deleted")
+        return
     known = {one.id: one for one in group.instances}
     if any(known[one].placeholder for one in instances):
         actual = next(one for one in work.snapshot.groups if one.name == name)
@@ -295,7 +343,7 @@ def _old_enough(work: Work, pods: list[Pod]) -> list[Pod]:
 
 
 def _scale_up_delay_ms(work: Work, pod: Pod) -> int:
-    own = parse_duration_ms(pod.spec.annotations.get(names.POD_SCALE_UP_DELAY), 0)
+    own = tags.duration_ms(pod.spec.annotations.get(names.POD_SCALE_UP_DELAY), 0)
     return max(own, work.options.new_pod_scale_up_delay_ms)
 
 

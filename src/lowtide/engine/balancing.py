@@ -54,9 +54,7 @@ def are_similar(first: Template, second: Template, options: AutoscalerOptions) -
         return False
     ignored = IGNORED_LABELS | set(options.balancing_ignore_labels)
     return all(
-        labels.get(key) == others.get(key)
-        for key in labels.keys() | others.keys() - ignored
-        if key not in ignored
+        labels.get(key) == others.get(key) for key in (labels.keys() | others.keys()) - ignored
     )
 
 

@@ -7,7 +7,6 @@ backed off; capacity that AWS replaces by itself is therefore not seen.
 from __future__ import annotations
 
 from lowtide.engine.memory import Backoff, ScaleUpRequest, WrongSize
-from lowtide.engine.provider import KnownGroup
 from lowtide.engine.work import Readiness, Work, is_ready
 from lowtide.model import names
 
@@ -103,7 +102,6 @@ def register_failure(work: Work, group: str) -> None:
     work.backoffs[group] = Backoff(
         duration_ms=duration, until_ms=work.now_ms + duration, failed_ms=work.now_ms
     )
-    work.failed[group] = work.now_ms
 
 
 def _update_unregistered(work: Work) -> None:
@@ -213,14 +211,6 @@ def _update_wrong_sizes(work: Work) -> None:
                 current=current, expected=group.target, since_ms=since_ms
             )
     work.wrong_sizes = result
-
-
-def group_of_instance(work: Work, instance: str) -> KnownGroup | None:
-    """Return the group that the provider believes an instance belongs to."""
-    for group, one in work.instances():
-        if one.id == instance:
-            return group
-    return None
 
 
 _NONE = Readiness()

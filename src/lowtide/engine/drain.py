@@ -85,7 +85,7 @@ def _verdict(
 ) -> str:
     annotations = pod.spec.annotations
     safe = annotations.get(names.SAFE_TO_EVICT)
-    if MIRROR in annotations or _is_long_terminating(pod, now_ms):
+    if MIRROR in annotations or is_long_terminating(pod, now_ms):
         return _SKIP
     missing = _missing_controller(pod, options, controllers)
     if missing:
@@ -122,7 +122,8 @@ def _blocked(
     return ""
 
 
-def _is_long_terminating(pod: Pod, now_ms: int) -> bool:
+def is_long_terminating(pod: Pod, now_ms: int) -> bool:
+    """Return whether the pod should have ended by itself some time ago."""
     if pod.deleting_ms is None:
         return False
     return pod.deleting_ms + pod.spec.grace_seconds * 1000 + LONG_TERMINATING_EXTRA_MS < now_ms

@@ -26,10 +26,6 @@ class NodeState:
         self.pods: dict[str, Pod] = {}
         self.ports: set[tuple[str, int]] = set()
 
-    def requested(self, allocatable: Resources) -> dict[str, int]:
-        """Return what the pods on the node request, per resource of ``allocatable``."""
-        return {name: amount - self.free.get(name, 0) for name, amount in allocatable.items()}
-
 
 class Ledger:
     """Nodes and the pods on them, with a journal of changes."""
@@ -96,8 +92,9 @@ class Ledger:
 
     def lift(self, key: str, name: str) -> Pod:
         """Take a pod off its node."""
+        order = list(self.nodes[name].pods)
         pod = self._lift(key, name)
-        self._journal.append((self._place, pod, name))
+        self._journal.append((self._put_back, pod, name, order))
         return pod
 
     @property
@@ -136,6 +133,12 @@ class Ledger:
                 state.ports.update(other.spec.host_ports)
         self._anti.pop(key, None)
         return pod
+
+    def _put_back(self, pod: Pod, name: str, order: list[str]) -> None:
+        """Undo a lift; the order of pods on a node decides which one is looked at first."""
+        self._place(pod, name)
+        pods = self.nodes[name].pods
+        self.nodes[name].pods = {key: pods[key] for key in order}
 
     def _drop_node(self, name: str) -> None:
         del self.nodes[name]

@@ -19,16 +19,23 @@ from lowtide.model.workload import DaemonSet
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CachedTemplate:
-    """The template of a real node and when it was last confirmed by one.
-
-    ``tags`` are the group's that it was completed from; with ``source`` and ``source_pods`` they tell when to make it anew.
-    """
+    """The template of a real node and when it was last confirmed by one; the rest says what it is made of."""
 
     template: Template
     added_ms: int
     source: Node
-    source_pods: tuple[str, ...]
+    daemons: tuple[Pod, ...]
+    daemon_sets: tuple[DaemonSet, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CompletedTemplate:
+    """A real node's template with what the group's type and tags add, kept while these are the same."""
+
+    base: Template
     tags: Mapping[str, str]
+    shape: InstanceShape | None
+    template: Template
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,7 @@ class TagTemplate:
 
     tags: Mapping[str, str]
     shape: InstanceShape | None
+    zones: tuple[str, ...]
     daemon_sets: tuple[DaemonSet, ...]
     template: Template | None
 
@@ -74,6 +82,7 @@ class BaseLedger:
 
     nodes: tuple[Node, ...]
     pods: tuple[Pod, ...]
+    cutoff: int
     ledger: Ledger
 
 
@@ -84,11 +93,16 @@ class AutoscalerMemory:
     ``hints`` and ``moves`` are where pods fitted in the last loop's simulations of scale-up and scale-down.
     ``unneeded`` and ``unremovable_until`` are by node, ``added`` / ``deleted`` / ``failed`` by group (for the group-local
     delays), ``failed_instances`` are placeholders whose failure was already handled.
+    ``cleaned`` says that the first loop has taken back what an earlier process left. Fields that do not compare only save work:
+    without them the same decision is made again.
     """
 
     groups: Mapping[str, KnownGroup] = field(default_factory=dict)
     asked_ms: int | None = None
     templates: Mapping[str, CachedTemplate] = field(default_factory=dict)
+    completed: Mapping[str, CompletedTemplate] = field(
+        default_factory=dict, compare=False, repr=False
+    )
     tag_templates: Mapping[str, TagTemplate] = field(
         default_factory=dict, compare=False, repr=False
     )
@@ -110,4 +124,5 @@ class AutoscalerMemory:
     hints: Mapping[str, str] = field(default_factory=dict)
     moves: Mapping[str, str] = field(default_factory=dict)
     cursor: int = 0
+    cleaned: bool = False
     base: BaseLedger | None = field(default=None, compare=False, repr=False)

@@ -16,7 +16,6 @@ HOUR = 60 * MINUTE
 class AutoscalerOptions:
     """Flags of the Cluster Autoscaler that change a decision. Names are the flags' own."""
 
-    cluster_name: str = ""
     discovery_tags: tuple[tuple[str, str], ...] = ()
     """(key, value) pairs of --node-group-auto-discovery, ANDed; an empty value matches any."""
     expander: tuple[str, ...] = ("least-waste",)

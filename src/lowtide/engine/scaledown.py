@@ -8,12 +8,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lowtide.engine import tags
 from lowtide.engine.choice import shuffled
-from lowtide.engine.drain import Budgets, PodsToMove, pods_to_move
-from lowtide.engine.durations import parse_duration_ms
+from lowtide.engine.drain import (
+    MIRROR,
+    Budgets,
+    PodsToMove,
+    is_long_terminating,
+    pods_to_move,
+)
 from lowtide.engine.filters import first_fit
 from lowtide.engine.ledger import NodeState
 from lowtide.engine.options import MINUTE
+from lowtide.engine.provider import KnownGroup
 from lowtide.engine.work import Work, has_gpu, is_ready
 from lowtide.model import names
 from lowtide.model.decision import AddTaint, DeleteNode, RemoveTaint
@@ -37,11 +44,21 @@ class Removable:
 
 def scale_down(work: Work, nodes: Sequence[Node]) -> None:
     """Plan in every loop; delete only outside the cool-downs. ``nodes`` are the registered ones."""
+    _note_results(work)
     removable = _plan(work, nodes)
     deleted: set[str] = set()
     if not _in_cooldown(work):
         deleted = _delete(work, removable)
     _soft_taints(work, nodes, deleted)
+
+
+def _note_results(work: Work) -> None:
+    """Remember when each group last lost a node, or failed to (for the group-local delays)."""
+    for result in work.snapshot.deletion_results:
+        if result.ok:
+            work.deleted[result.group] = result.ended_ms
+        elif result.refused:
+            work.failed[result.group] = result.ended_ms
 
 
 def _plan(work: Work, nodes: Sequence[Node]) -> dict[str, Removable]:
@@ -116,34 +133,41 @@ def _is_eligible(work: Work, node: Node) -> bool:
     if not work.options.scale_down_unready_enabled and not is_ready(node):
         return False
     group = work.groups[work.group_of[node.name]]
-    used = utilization(work, work.ledger.nodes[node.name])
+    used = utilization(work, work.ledger.nodes[node.name], group)
     if has_gpu(node):
-        limit = _number(
+        limit = tags.number(
             group.options.get("scaledowngpuutilizationthreshold"),
             work.options.scale_down_gpu_utilization_threshold,
         )
     else:
-        limit = _number(
+        limit = tags.number(
             group.options.get("scaledownutilizationthreshold"),
             work.options.scale_down_utilization_threshold,
         )
     return used <= limit
 
 
-def utilization(work: Work, state: NodeState) -> float:
-    """Return the share of the node in use: GPUs alone on GPU nodes, else the larger of CPU and memory."""
-    node = state.node
-    ignore_daemons = work.options.ignore_daemonsets_utilization
-    wanted = (NVIDIA_GPU,) if has_gpu(node) else (CPU, MEMORY)
+def utilization(work: Work, state: NodeState, group: KnownGroup) -> float:
+    """Return the share of the node in use: GPUs alone on GPU nodes, else the larger of CPU and memory.
+
+    Daemon and mirror pods may be left out, then on both sides; pods that should have ended do not count.
+    """
+    node, options = state.node, work.options
+    without_daemons = tags.flag(
+        group.options.get("ignoredaemonsetsutilization"),
+        default=options.ignore_daemonsets_utilization,
+    )
     shares = [0.0]
-    for name in wanted:
+    for name in (NVIDIA_GPU,) if has_gpu(node) else (CPU, MEMORY):
         total = node.allocatable.get(name, 0)
         asked = 0
         for pod in state.pods.values():
             amount = pod.spec.requests.get(name, 0)
-            if pod.is_daemon and ignore_daemons:
+            if (pod.is_daemon and without_daemons) or (
+                options.ignore_mirror_pods_utilization and MIRROR in pod.spec.annotations
+            ):
                 total -= amount
-            else:
+            elif not is_long_terminating(pod, work.now_ms):
                 asked += amount
         if total > 0:
             shares.append(asked / total)
@@ -274,7 +298,6 @@ def _delete(work: Work, removable: dict[str, Removable]) -> set[str]:
                 + (f", {len(one.pods)} pods move elsewhere" if one.pods else ", empty"),
             )
         )
-        work.deleted[one.group] = work.now_ms
     if chosen:
         work.tainted = True
         work.scaled_down_ms = work.now_ms
@@ -305,12 +328,12 @@ def _ripe(work: Work, removable: dict[str, Removable]) -> list[Removable]:
 
 
 def _wait_ms(work: Work, one: Removable) -> int:
-    tags = work.groups[one.group].options
+    given = work.groups[one.group].options
     if is_ready(one.node):
-        return parse_duration_ms(
-            tags.get("scaledownunneededtime"), work.options.scale_down_unneeded_ms
+        return tags.duration_ms(
+            given.get("scaledownunneededtime"), work.options.scale_down_unneeded_ms
         )
-    return parse_duration_ms(tags.get("scaledownunreadytime"), work.options.scale_down_unready_ms)
+    return tags.duration_ms(given.get("scaledownunreadytime"), work.options.scale_down_unready_ms)
 
 
 def _by_group(many: Sequence[Removable]) -> list[Removable]:
@@ -351,10 +374,3 @@ def _soft_taints(work: Work, nodes: Sequence[Node], deleted: set[str]) -> None:
             )
             work.commands.append(AddTaint(node=node.name, taint=taint))
             budget -= 1
-
-
-def _number(text: str | None, default: float) -> float:
-    try:
-        return default if text is None else float(text)
-    except ValueError:
-        return default

@@ -2,8 +2,7 @@
 
 Plugins and weights of the default profile (pkg/scheduler/apis/config/v1/default_plugins.go at 1.36):
 TaintToleration 3, NodeAffinity 2, PodTopologySpread 2, InterPodAffinity 2, NodeResourcesFit 1,
-NodeResourcesBalancedAllocation 1. ImageLocality is left out: it scores 0 unless images exceed 23 MiB on few nodes,
-and every GPU node of a group pulls the same ones.
+NodeResourcesBalancedAllocation 1. ImageLocality is left out: which images a node has is not in a Snapshot.
 """
 
 from __future__ import annotations
@@ -18,6 +17,9 @@ from lowtide.model.kube import Pod
 from lowtide.model.quantity import CPU, MEMORY, MIB
 
 MAX_SCORE = 100
+
+# Pods of other owners have no default selector and are not spread (helper.DefaultSelector).
+_SPREAD_KINDS = frozenset({"ReplicaSet", "StatefulSet", "ReplicationController"})
 
 # Pods without requests are counted with these (pkg/scheduler/util/pod_resources.go).
 DEFAULT_CPU_MILLI = 100
@@ -109,7 +111,7 @@ def _default_spread(pod: Pod, states: Sequence[NodeState], ledger: Ledger) -> li
     soft = [one for one in pod.spec.spread if one.when_unsatisfiable == "ScheduleAnyway"]
     if soft:
         rules = [(one.topology_key, one.max_skew, one.selector.matches) for one in soft]
-    elif pod.owner is not None and not pod.spec.spread:
+    elif pod.owner is not None and pod.owner.kind in _SPREAD_KINDS and not pod.spec.spread:
         own = pod.spec.labels
 
         def is_sibling(labels: Mapping[str, str]) -> bool:
@@ -128,7 +130,12 @@ def _default_spread(pod: Pod, states: Sequence[NodeState], ledger: Ledger) -> li
             counts.setdefault(state.node.labels.get(key, ""), 0)
         for other, node in ledger.placed():
             domain = node.labels.get(key, "")
-            if domain in counts and other.namespace == pod.namespace and selects(other.spec.labels):
+            if (
+                domain in counts
+                and other.namespace == pod.namespace
+                and other.deleting_ms is None
+                and selects(other.spec.labels)
+            ):
                 counts[domain] += 1
         weight = math.log(len(counts) + 2)
         for index, state in enumerate(states):

@@ -125,9 +125,17 @@ def from_group(group: KnownGroup, daemon_sets: Iterable[DaemonSet]) -> Template 
 
 
 def from_node(
-    node: Node, group: KnownGroup, pods: Iterable[Pod], daemon_sets: Iterable[DaemonSet]
+    node: Node,
+    group: KnownGroup,
+    pods: Iterable[Pod],
+    daemon_sets: Iterable[DaemonSet],
+    *,
+    force: bool = False,
 ) -> Template:
-    """Return the template made from a real node: its daemon pods stay, everything else goes."""
+    """Return the template made from a real node: its daemon pods stay, everything else goes.
+
+    ``force`` expects the pod of every DaemonSet that suits, there or not (--force-ds).
+    """
     name = f"template-node-for-{group.name}"
     fresh = replace(
         node,
@@ -143,7 +151,7 @@ def from_node(
         one
         for one in daemon_sets
         if (one.meta.namespace, one.meta.name) not in running
-        and one.template.priority_class == "system-node-critical"
+        and (force or one.template.priority_class == "system-node-critical")
     )
     return Template(
         node=fresh,

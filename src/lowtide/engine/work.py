@@ -14,6 +14,7 @@ from lowtide.engine.memory import (
     Backoff,
     BaseLedger,
     CachedTemplate,
+    CompletedTemplate,
     ScaleUpRequest,
     TagTemplate,
     WrongSize,
@@ -54,6 +55,7 @@ class Work:
         self.groups: dict[str, KnownGroup] = dict(memory.groups)
         self.asked_ms = memory.asked_ms
         self.cached: dict[str, CachedTemplate] = dict(memory.templates)
+        self.completed: dict[str, CompletedTemplate] = dict(memory.completed)
         self.tag_templates: dict[str, TagTemplate] = dict(memory.tag_templates)
         self.unregistered_since: dict[str, int] = dict(memory.unregistered_since)
         self.requests: dict[str, ScaleUpRequest] = dict(memory.requests)
@@ -73,6 +75,7 @@ class Work:
         self.hints: dict[str, str] = {}
         self.moves: dict[str, str] = {}
         self.cursor = memory.cursor
+        self.cleaned = memory.cleaned
 
         self.templates: dict[str, Template] = {}
         self.readiness: dict[str, Readiness] = {}
@@ -93,11 +96,13 @@ class Work:
 
     def _ledger(self, base: BaseLedger | None) -> tuple[Ledger, BaseLedger]:
         nodes, pods = self.snapshot.nodes, self.snapshot.pods
-        if base is not None and base.nodes is nodes and base.pods is pods:
-            return base.ledger, base
         cutoff = self.options.expendable_pods_priority_cutoff
+        if base is not None and (
+            base.nodes is nodes and base.pods is pods and base.cutoff == cutoff
+        ):
+            return base.ledger, base
         ledger = Ledger.of(nodes, (pod for pod in pods if pod.spec.priority >= cutoff))
-        return ledger, BaseLedger(nodes, pods, ledger)
+        return ledger, BaseLedger(nodes, pods, cutoff, ledger)
 
     def freeze(self) -> AutoscalerMemory:
         """Return the memory after this loop."""
@@ -105,6 +110,7 @@ class Work:
             groups=self.groups,
             asked_ms=self.asked_ms,
             templates=self.cached,
+            completed=self.completed,
             tag_templates=self.tag_templates,
             unregistered_since=self.unregistered_since,
             requests=self.requests,
@@ -124,6 +130,7 @@ class Work:
             hints=self.hints,
             moves=self.moves,
             cursor=self.cursor,
+            cleaned=self.cleaned,
             base=self.base,
         )
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from lowtide.engine.options import AutoscalerOptions
 from lowtide.kube.flag_table import NEWEST_MINOR, Kind, kind_of, version_key
-from lowtide.kube.go_values import parse_bool, parse_duration_ms, parse_float, parse_int
+from lowtide.model.go_values import parse_bool, parse_duration_ms, parse_float, parse_int
 from lowtide.model.kube import Container, PodSpec
 
 _PARSERS: dict[Kind, Callable[[str], Any]] = {

@@ -61,10 +61,11 @@ class AddTaint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveTaint:
-    """Take the taints of a key from a node."""
+    """Take the taints of a key from a node, and its cordon too where ``uncordon`` says so."""
 
     node: str
     key: str
+    uncordon: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,13 +22,14 @@ class Deletion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeletionResult:
-    """A node deletion that ended since the last loop."""
+    """A node deletion that ended since the last loop; ``refused`` when AWS would not terminate the instance."""
 
     node: str
     group: str
     ok: bool
     ended_ms: int
     reason: str = ""
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from lowtide.model import names
 from lowtide.model.decision import DeleteNode
 from lowtide.model.kube import Pod, Taint
 from lowtide.model.snapshot import Deletion, DeletionResult, Snapshot
-from lowtide.twin.kernel import Kernel, Priority
+from lowtide.twin.kernel import Callback, Kernel, Priority
 from lowtide.twin.world import World
 
 EVICTION_RETRY_MS = 10 * SECOND
@@ -70,9 +70,8 @@ class Actuator:
         )
         self._later(self._options.node_delete_delay_after_taint_ms, lambda: self._check(command))
 
-    def _later(self, delay_ms: int, action: object) -> None:
-        if callable(action):
-            self._kernel.at(self._kernel.now_ms + delay_ms, action, priority=Priority.AUTOSCALER)
+    def _later(self, delay_ms: int, action: Callback) -> None:
+        self._kernel.at(self._kernel.now_ms + delay_ms, action, priority=Priority.AUTOSCALER)
 
     def _check(self, command: DeleteNode) -> None:
         """Look again: the node may be gone, or no longer empty, or blocked."""
@@ -138,18 +137,23 @@ class Actuator:
             self._later(GONE_POLL_MS, lambda: self._await_gone(drain))
 
     def _terminate(self, command: DeleteNode) -> None:
-        self._world.terminate_instance(command.group, command.instance_id)
-        self._end(command, ok=True)
+        rejected = self._world.terminate_instance(command.group, command.instance_id)
+        if rejected is None:
+            self._end(command, ok=True)
+        else:
+            self._abort(command, f"AWS refuses: {rejected.message}", refused=True)
 
-    def _abort(self, command: DeleteNode, reason: str) -> None:
+    def _abort(self, command: DeleteNode, reason: str, *, refused: bool = False) -> None:
         self._world.remove_taint(command.node, names.TAINT_TO_BE_DELETED)
         self._world.uncordon(command.node)
         self._world.decide(
             "cluster-autoscaler", "kept a node after all", f"node/{command.node}", reason
         )
-        self._end(command, ok=False, reason=reason)
+        self._end(command, ok=False, reason=reason, refused=refused)
 
-    def _end(self, command: DeleteNode, *, ok: bool, reason: str = "") -> None:
+    def _end(
+        self, command: DeleteNode, *, ok: bool, reason: str = "", refused: bool = False
+    ) -> None:
         self._running.pop(command.node, None)
         self._results.append(
             DeletionResult(
@@ -158,5 +162,6 @@ class Actuator:
                 ok=ok,
                 ended_ms=self._kernel.now_ms,
                 reason=reason,
+                refused=refused,
             )
         )

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from lowtide.cloud.groups import Rejected
+from lowtide.engine import tags
 from lowtide.engine.autoscaler import autoscale, started
 from lowtide.engine.memory import AutoscalerMemory
 from lowtide.engine.options import SECOND, AutoscalerOptions
@@ -97,7 +99,17 @@ class AutoscalerLoop:
         Rechecks of nodes that cannot be removed are no timers: they come every five minutes for ever.
         """
         memory, options = self._memory, self._options
-        longest_ms = max(options.scale_down_unneeded_ms, options.scale_down_unready_ms)
+        longest_ms = max(
+            [
+                options.scale_down_unneeded_ms,
+                options.scale_down_unready_ms,
+                *(
+                    tags.duration_ms(group.options.get(key), 0)
+                    for group in memory.groups.values()
+                    for key in ("scaledownunneededtime", "scaledownunreadytime")
+                ),
+            ]
+        )
         times = [one.until_ms for one in memory.backoffs.values()]
         times += [one.expected_by_ms for one in memory.requests.values()]
         times += [since + longest_ms for since in memory.unneeded.values()]
@@ -177,14 +189,22 @@ class AutoscalerLoop:
                 world.decide(
                     ACTOR, "set desired capacity", f"group/{group}", f"{old} -> {new}: {why}"
                 )
-                world.set_desired(group, new)
+                self._tell_refusal(f"group/{group}", world.set_desired(group, new))
             case DeleteNode(node=node, why=why):
                 world.decide(ACTOR, "remove node", f"node/{node}", why)
                 self._actuator.start(command)
             case TerminateInstance(group=group, instance_id=instance, why=why):
                 world.decide(ACTOR, "terminate instance", f"instance/{instance}", why)
-                world.terminate_instance(group, instance)
+                self._tell_refusal(
+                    f"instance/{instance}", world.terminate_instance(group, instance)
+                )
             case AddTaint(node=node, taint=taint):
                 world.add_taint(node, taint)
-            case RemoveTaint(node=node, key=key):
+            case RemoveTaint(node=node, key=key, uncordon=uncordon):
                 world.remove_taint(node, key)
+                if uncordon:
+                    world.uncordon(node)
+
+    def _tell_refusal(self, subject: str, rejected: Rejected | None) -> None:
+        if rejected is not None:
+            self._world.decide("AWS", "refuses", subject, rejected.message)

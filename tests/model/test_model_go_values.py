@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from lowtide.kube.go_values import parse_bool, parse_duration_ms, parse_float, parse_int
+from lowtide.model.go_values import parse_bool, parse_duration_ms, parse_float, parse_int
 
 
 @pytest.mark.parametrize(

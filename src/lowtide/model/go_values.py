@@ -1,4 +1,4 @@
-"""Flag values as Go reads them, because the Cluster Autoscaler is a Go program.
+"""Flag, tag and annotation values as Go reads them, because the Cluster Autoscaler is a Go program.
 
 A value that Go refuses stops the container, so the twin must refuse the same ones. Every parser
 raises ValueError with the text that Go's flag package gives (flag.go: ``parse error``).
