@@ -23,7 +23,6 @@ ROOM = {CPU: 3_920, MEMORY: 14 * GIB, PODS: 29, NVIDIA_GPU: 1}
 NOW_MS = 60 * MINUTE
 SPEC = PodSpec(requests={CPU: 1_000, MEMORY: 4 * GIB, NVIDIA_GPU: 1})
 OPTIONS = AutoscalerOptions(
-    cluster_name="bench",
     discovery_tags=((names.TAG_ENABLED, ""),),
     balance_similar_node_groups=True,
 )

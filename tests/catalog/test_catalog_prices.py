@@ -111,5 +111,18 @@ def test_a_volume_costs_size_and_what_is_provisioned_above_the_free_part(
     assert price == pytest.approx(usd)
 
 
-def test_the_control_plane_costs_ten_cents_an_hour() -> None:
-    assert catalog.control_plane_usd_per_hour() == 0.10
+@pytest.mark.parametrize(
+    ("minor", "support_type", "usd"),
+    [
+        # Standard support of 1.33 ended on 2026-07-29, before the day of the versions' table; that of 1.34 had not.
+        ("1.33", "STANDARD", 0.10),
+        ("1.33", "EXTENDED", 0.60),
+        ("1.34", "EXTENDED", 0.10),
+        ("1.36", "EXTENDED", 0.10),
+    ],
+)
+def test_only_extended_support_of_an_old_version_costs_more(
+    minor: str, support_type: str, usd: float
+) -> None:
+    version = catalog.kubernetes_version(minor)
+    assert catalog.control_plane_usd_per_hour(version, support_type) == usd

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from lowtide.cli.main import VERBS
-from lowtide.spec.policy import default_policy, dump
+from lowtide.model.policy import Policy
+from lowtide.spec.policy import dump
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,7 +37,7 @@ def test_the_readme_lists_exactly_the_verbs_that_exist() -> None:
 def test_the_fidelity_page_lists_every_timing_with_its_default() -> None:
     rows = re.findall(r"^\| `(\w+)` \| ([\d.]+) \|", text_of("docs/fidelity.md"), re.MULTILINE)
     shown = {key: float(value) for key, value in rows}
-    timings = dump(default_policy())["timings"]
+    timings = dump(Policy())["timings"]
     assert shown == {key: value for key, value in timings.items() if not isinstance(value, dict)}
 
 

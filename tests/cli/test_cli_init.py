@@ -120,6 +120,7 @@ def test_the_file_passes_check_without_a_finding(lowtide: Lowtide, options: list
         (["--zones", "a"], "two"),
         (["--zones", "a,a"], "two"),
         (["--zones", "a,us-west-2b"], "us-west-2b"),
+        (["--zones", "a,us-east-1-bos-1a"], "us-east-1-bos-1a"),
         (["--max", "0"], "maximum of 0"),
         (["--gpu-type", "m5.large"], "m5.large"),
         (["--gpu-type", "g4dn.xlrge"], "g4dn.xlarge"),

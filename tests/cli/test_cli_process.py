@@ -94,3 +94,20 @@ def test_ctrl_c_ends_with_130_and_one_word(tmp_path: Path) -> None:
     assert process.returncode == 130
     assert out == ""
     assert err.strip() == "Interrupted."
+
+
+def test_check_imports_no_more_than_it_reads(tmp_path: Path) -> None:
+    cluster = tmp_path / "cluster.yaml"
+    subprocess.run([*LOWTIDE, "init", "-f", cluster], capture_output=True, check=True)
+    code = (
+        "import sys; from lowtide.cli.main import run; run(['check', '-f', sys.argv[1]]); "
+        "print(*(name for name in sys.modules if name.startswith('lowtide.')), file=sys.stderr)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code, cluster], capture_output=True, text=True, check=True
+    )
+    loaded = set(ran.stderr.split())
+    assert "lowtide.resolve.cluster" in loaded
+    unread = {"lowtide.spec.policy", "lowtide.spec.workloads"}
+    unused = {"lowtide.model.scenario", "lowtide.model.run", "lowtide.report.series"}
+    assert loaded & (unread | unused) == set()

@@ -175,10 +175,41 @@ def test_a_failed_launch_is_tried_again_until_capacity_is_back() -> None:
     state = autoscaling.add_window(begin(group()), "gpu", NoCapacityWindow(from_ms=0, to_ms=90_000))
     state, _ = accepted(autoscaling.set_desired(state, "gpu", 2, 0))
     state, again = autoscaling.retry(state, "gpu", 60_000)
-    assert [type(one) for one in again] == [LaunchFailed, RetryDue]
+    assert [type(one) for one in again] == [RetryDue]
     state, effects = autoscaling.retry(state, "gpu", 120_000)
     assert [type(one) for one in effects] == [LaunchDue, LaunchDue]
-    assert [one.failed for one in state.groups["gpu"].activities] == [True, True]
+    assert not state.groups["gpu"].retry_due
+
+
+def test_a_retry_that_fails_as_before_changes_nothing_and_is_not_reported_again() -> None:
+    state = begin(group(desired=1, min_size=1, max_spot_usd_per_hour=0.1))
+    state, first = autoscaling.retry(state, "gpu", 0)
+    assert [type(one) for one in first] == [LaunchFailed, RetryDue]
+    for minute in range(1, 200):
+        after, effects = autoscaling.retry(state, "gpu", minute * 60_000)
+        assert effects == (RetryDue(group="gpu", after_ms=60_000),)
+        assert after is state
+    assert [one.start_ms for one in state.groups["gpu"].activities] == [0]
+
+
+def test_a_retry_that_fails_in_another_way_is_reported() -> None:
+    state = begin(group(max_spot_usd_per_hour=0.1))
+    state, _ = accepted(autoscaling.set_desired(state, "gpu", 1, 0))
+    state = autoscaling.add_window(state, "gpu", NoCapacityWindow(from_ms=0, to_ms=90_000))
+    state, effects = autoscaling.retry(state, "gpu", 60_000)
+    assert effects[0] == LaunchFailed(group="gpu", count=1, code="InsufficientInstanceCapacity")
+    codes = [one.description for one in state.groups["gpu"].activities]
+    assert codes == ["InsufficientInstanceCapacity", "SpotMaxPriceTooLow"]
+
+
+def test_a_request_of_its_own_that_fails_leaves_an_activity_of_its_own() -> None:
+    # The autoscaler asks for failed activities since its last request: the second one must have one, too.
+    state = autoscaling.add_window(begin(group()), "gpu", NoCapacityWindow(from_ms=0, to_ms=90_000))
+    state, _ = accepted(autoscaling.set_desired(state, "gpu", 2, 0))
+    state, _ = accepted(autoscaling.set_desired(state, "gpu", 0, 10_000))
+    state, effects = accepted(autoscaling.set_desired(state, "gpu", 2, 20_000))
+    assert [type(one) for one in effects] == [LaunchFailed]
+    assert [one.start_ms for one in state.groups["gpu"].activities] == [20_000, 0]
 
 
 def test_a_retry_with_nothing_missing_does_nothing() -> None:
@@ -220,6 +251,15 @@ def test_an_instance_that_left_before_its_interruption_changes_nothing() -> None
     )
     state, _ = autoscaling.finish_termination(state, "gpu", "i-00000001")
     assert autoscaling.reclaim(state, "gpu", "i-00000001", 120_000) == (state, ())
+
+
+def test_an_instance_that_shuts_down_is_not_taken_back_by_spot() -> None:
+    state, _ = autoscaling.give_notice(begin(group(desired=1)), "gpu", "i-00000001")
+    state, _ = accepted(autoscaling.terminate_instance(state, "gpu", "i-00000001", 90_000))
+    assert autoscaling.reclaim(state, "gpu", "i-00000001", 120_000) == (state, ())
+    _, (gone,) = autoscaling.finish_termination(state, "gpu", "i-00000001")
+    assert isinstance(gone, InstanceGone)
+    assert not gone.interrupted
 
 
 def test_instances_of_a_group_in_several_zones_go_round_robin() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from lowtide.cloud import autoscaling
 from lowtide.cloud.groups import (
-    AutoScaling,
+    Change,
     Effect,
     GroupConfig,
     InstanceGone,
@@ -18,6 +18,7 @@ from lowtide.cloud.groups import (
     Offer,
     Rejected,
 )
+from lowtide.model.asg import Lifecycle
 
 EVENTS = st.lists(
     st.one_of(
@@ -42,7 +43,13 @@ class Account:
             max_size=maximum,
             desired=minimum,
             zones=("us-east-1a", "us-east-1b"),
-            offers=(Offer(instance_type="g4dn.xlarge", spot_usd_per_hour=0.2),),
+            offers=(
+                Offer(
+                    instance_type="g4dn.xlarge",
+                    on_demand_usd_per_hour=0.526,
+                    spot_usd_per_hour=0.2,
+                ),
+            ),
             on_demand_percent=0,
         )
         self.state = autoscaling.create((config,), launched_ms=0)
@@ -52,7 +59,9 @@ class Account:
         self.started = minimum
         self.ended = 0
 
-    def take(self, outcome: tuple[AutoScaling, tuple[Effect, ...]] | Rejected) -> None:
+    def take(self, outcome: Change | Rejected, *, refused: bool = False) -> None:
+        """Carry an answer out; ``refused`` says whether AWS has to say no, and then nothing may change."""
+        assert isinstance(outcome, Rejected) is refused, outcome
         if isinstance(outcome, Rejected):
             return
         self.state, effects = outcome
@@ -67,15 +76,28 @@ class Account:
         chosen = instances[number % len(instances)].id if instances else "i-none"
         match what:
             case "desired":
-                self.take(autoscaling.set_desired(self.state, "gpu", number, now_ms))
+                group = self.state.groups["gpu"].config
+                outside = not group.min_size <= number <= group.max_size
+                outcome = autoscaling.set_desired(self.state, "gpu", number, now_ms)
+                self.take(outcome, refused=outside)
             case "terminate":
-                self.take(autoscaling.terminate_instance(self.state, "gpu", chosen, now_ms))
+                refused = self._may_not_terminate(chosen)
+                ended = autoscaling.terminate_instance(self.state, "gpu", chosen, now_ms)
+                self.take(ended, refused=refused)
             case "reclaim":
                 self.take(autoscaling.reclaim(self.state, "gpu", chosen, now_ms))
             case "retry":
                 self.take(autoscaling.retry(self.state, "gpu", now_ms))
             case _:
                 self._finish(what, number, now_ms)
+
+    def _may_not_terminate(self, chosen: str) -> bool:
+        group = self.state.groups["gpu"]
+        found = group.instance(chosen)
+        if found is None:
+            return True
+        at_minimum = group.desired == group.config.min_size
+        return at_minimum and found.lifecycle is not Lifecycle.TERMINATING
 
     def _finish(self, what: str, number: int, now_ms: int) -> None:
         kind = LaunchDue if what == "launch" else InstanceGoneDue

@@ -66,7 +66,7 @@ def test_spot_takes_the_cheapest_type() -> None:
 
 
 def test_equal_spot_prices_are_decided_by_the_order_of_the_file() -> None:
-    same = Offer(instance_type="g4dn.2xlarge", spot_usd_per_hour=0.21)
+    same = Offer(instance_type="g4dn.2xlarge", on_demand_usd_per_hour=0.752, spot_usd_per_hour=0.21)
     assert purchase.instance_type(config(offers=(same, CHEAP)), "spot") == "g4dn.2xlarge"
 
 
@@ -85,6 +85,14 @@ def test_a_type_without_a_spot_price_is_not_bought_on_spot() -> None:
 
 def test_a_type_above_the_highest_spot_price_is_not_bought() -> None:
     assert purchase.instance_type(config(max_spot_usd_per_hour=0.2), "spot") is None
+
+
+def test_without_a_highest_price_the_on_demand_price_is_the_limit_of_spot() -> None:
+    dear = Offer(instance_type="p5.48xlarge", on_demand_usd_per_hour=55.0, spot_usd_per_hour=89.1)
+    assert purchase.instance_type(config(offers=(dear,)), "spot") is None
+    assert purchase.instance_type(config(offers=(dear, CHEAP)), "spot") == "g4dn.xlarge"
+    willing = config(offers=(dear,), max_spot_usd_per_hour=100.0)
+    assert purchase.instance_type(willing, "spot") == "p5.48xlarge"
 
 
 def test_the_price_is_that_of_the_purchase() -> None:

@@ -19,6 +19,7 @@ from tests.explain.records import (
     general_instance,
     group,
     instance,
+    offering,
     pod,
     record,
 )
@@ -41,6 +42,20 @@ def test_always_on_is_each_groups_peak_on_demand_for_the_whole_run() -> None:
 
     # (2 + 1) nodes x 1.00 on demand x 2 h
     assert baseline.always_on_on_demand == pytest.approx(6.0)
+
+
+def test_a_node_that_shuts_down_beside_its_successor_does_not_raise_the_peak() -> None:
+    run = record(
+        HOUR,
+        instances=(
+            instance("gpu-a", 0, 31 * MINUTE, terminating_ms=30 * MINUTE),
+            instance("gpu-a", 30 * MINUTE, None),
+        ),
+    )
+
+    baseline, _ = baselines_of(run, cluster(group("gpu-a", SMALL)))
+
+    assert baseline.always_on_on_demand == pytest.approx(1.0)
 
 
 def test_always_on_of_a_mixed_group_keeps_the_types_of_its_peak() -> None:
@@ -152,6 +167,17 @@ def test_a_type_without_a_spot_price_is_counted_on_demand_and_said_so() -> None:
     assert notices == (
         "No spot price is known for rare.1gpu in us-east-1: the baselines use on-demand there.",
     )
+
+
+def test_a_type_whose_spot_price_is_above_on_demand_is_counted_on_demand() -> None:
+    dear = offering("dear.1gpu", gpus=1, on_demand=1.0, spot=1.62)
+    run = record(HOUR, pods=(pod("p", 0, 0, 0, HOUR),))
+
+    baseline, notices = baselines_of(run, cluster(group("gpu-a", dear)))
+
+    assert baseline.cheapest_possible == pytest.approx(1.0)
+    assert baseline.cheapest_in_region == pytest.approx(1.0)
+    assert notices == ()
 
 
 def test_nothing_is_said_about_prices_when_no_gpu_was_held() -> None:

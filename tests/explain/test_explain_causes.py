@@ -132,17 +132,6 @@ def test_what_stops_the_autoscaler_as_a_whole_is_quoted() -> None:
     )
 
 
-def test_groups_without_discovery_tags_are_named_with_the_tags_they_lack() -> None:
-    around = replace(
-        ONE_GPU, missing_tags=dict.fromkeys(GPU_GROUPS, ("k8s.io/cluster-autoscaler/enabled",))
-    )
-
-    assert cause_sentence(GENERAL, around=around) == (
-        "The autoscaler does not know gpu-a, gpu-b and gpu-c: "
-        "the Auto Scaling groups lack its discovery tags k8s.io/cluster-autoscaler/enabled."
-    )
-
-
 def test_groups_that_a_run_found_undiscovered_are_named_with_the_reason() -> None:
     words = "not discovered by the autoscaler: tag k8s.io/cluster-autoscaler/noble is missing"
 

@@ -42,6 +42,27 @@ def test_an_instance_is_paid_by_the_second_and_for_a_minute_at_least(
     assert billing.paid_seconds(instance("gpu-a", launched_ms, ended_ms), HOUR) == seconds
 
 
+def test_ec2_stops_charging_when_an_instance_begins_to_shut_down() -> None:
+    one = instance("gpu-a", 0, 31 * MINUTE, terminating_ms=30 * MINUTE)
+
+    assert billing.paid_seconds(one, HOUR) == 30 * 60
+    assert billing.ec2_usd(one, HOUR) == pytest.approx(0.2)
+    assert billing.ec2_usd(instance("gpu-a", 0, None, terminating_ms=30 * MINUTE), HOUR) == (
+        pytest.approx(0.2)
+    )
+
+
+def test_volume_and_address_of_a_node_are_paid_until_it_is_gone() -> None:
+    public = group("gpu-a", SMALL, private_networking=False)
+    run = record(instances=(instance("gpu-a", 0, 45 * MINUTE, terminating_ms=30 * MINUTE),))
+
+    cost = cost_of(run, cluster(public, nat_gateways=0))
+
+    assert cost.gpu_spot == pytest.approx(0.5 * 0.4)
+    assert cost.storage == pytest.approx(0.75 * 0.01)
+    assert cost.network == pytest.approx(0.75 * 0.005)
+
+
 def test_the_bill_of_two_hours_adds_up_by_hand() -> None:
     run = record(
         2 * HOUR,

@@ -43,6 +43,18 @@ def test_each_state_gets_the_rate_from_its_moment_on() -> None:
     assert rates == pytest.approx([base + n * GPU for n in expected_nodes])
 
 
+def test_a_node_that_shuts_down_costs_its_volume_alone() -> None:
+    run = record(
+        HOUR,
+        instances=(instance("gpu-a", 0, 31 * MINUTE, terminating_ms=30 * MINUTE),),
+        states=tuple(state(n * MINUTE) for n in (29, 30, 31)),
+    )
+
+    rates = [row.usd_per_hour for row in priced_states(run, CLUSTER)]
+
+    assert rates == pytest.approx([EMPTY_CLUSTER + GPU, EMPTY_CLUSTER + 0.01, EMPTY_CLUSTER])
+
+
 def test_everything_else_of_a_state_is_left_as_it_was() -> None:
     row = state(5)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lowtide.explain.baselines import baselines_of
 from lowtide.explain.costs import cost_of
-from lowtide.explain.rates import node_usd_per_hour, priced_states
+from lowtide.explain.rates import around_usd_per_hour, priced_states
 from lowtide.explain.simulation import simulation_of
 from lowtide.explain.usage import gpu_hours
 from lowtide.model.cluster import ResolvedCluster
@@ -60,6 +60,8 @@ def lives(draw: st.DrawFn, number: int, duration_ms: int) -> tuple[InstanceUsage
         draw(st.tuples(*[st.integers(0, duration_ms)] * 4))
     )
     outlives = draw(st.booleans())
+    # A pod may sit on a node that shuts down, and may even come late to it.
+    terminating_ms = draw(st.none() | st.integers(launched_ms, ended_ms))
     usage = instance(
         group_name,
         launched_ms,
@@ -70,7 +72,8 @@ def lives(draw: st.DrawFn, number: int, duration_ms: int) -> tuple[InstanceUsage
         gpus=gpus,
         usd_per_hour=usd_per_hour,
         capacity_type=capacity_type,
-        interrupted=not outlives and draw(st.booleans()),
+        terminating_ms=terminating_ms,
+        interrupted=not outlives and terminating_ms is None and draw(st.booleans()),
     )
     holder = pod(
         f"pod-{number}",
@@ -116,6 +119,7 @@ def after(run: RunRecord, start_ms: int) -> tuple[list[InstanceUsage], list[Tran
             one,
             launched_ms=one.launched_ms + start_ms,
             ended_ms=(run.duration_ms if one.ended_ms is None else one.ended_ms) + start_ms,
+            terminating_ms=None if one.terminating_ms is None else one.terminating_ms + start_ms,
         )
         for one in run.instances
     ]
@@ -140,7 +144,9 @@ def rate_by_looking_at_every_instance(
     usd += network.nat_gateways * (network.nat_usd_per_hour + network.public_ipv4_usd_per_hour)
     for one in instances:
         if one.launched_ms <= at_ms and (one.ended_ms is None or at_ms < one.ended_ms):
-            usd += node_usd_per_hour(one, where.group(one.group), network)
+            usd += around_usd_per_hour(where.group(one.group), network)
+            metered = one.terminating_ms is None or at_ms < one.terminating_ms
+            usd += one.usd_per_hour if metered else 0.0
     return usd
 
 
@@ -245,6 +251,7 @@ def edges(run: RunRecord) -> list[int]:
     moments = {0}
     for one in run.instances:
         moments |= {one.launched_ms, run.duration_ms if one.ended_ms is None else one.ended_ms}
+        moments |= set() if one.terminating_ms is None else {one.terminating_ms}
     return sorted(moments)
 
 

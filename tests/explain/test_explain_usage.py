@@ -42,6 +42,24 @@ def test_a_pod_holds_its_gpus_from_binding_to_its_end() -> None:
     assert hours.unmet == 0.0
 
 
+def test_nothing_is_held_on_a_node_that_ec2_no_longer_charges_for() -> None:
+    node = instance("gpu-a", 0, 31 * MINUTE, terminating_ms=30 * MINUTE, node="ip-1")
+
+    hours = gpu_hours(
+        record(
+            HOUR,
+            instances=(node,),
+            pods=(
+                pod("a", 0, 0, 0, 31 * MINUTE, node="ip-1", outcome="lost"),
+                pod("late", 0, 30 * MINUTE + 10_000, None, 31 * MINUTE, node="ip-1"),
+            ),
+        )
+    )
+
+    assert hours.billed == pytest.approx(0.5)
+    assert hours.requested == pytest.approx(0.5)
+
+
 def test_gpus_that_were_asked_for_in_vain_are_unmet_until_the_pod_ends() -> None:
     hours = gpu_hours(
         record(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from lowtide.model.asg import InstanceShape
 from lowtide.model.cluster import NodeGroup, ResolvedCluster
 from lowtide.model.errors import InputError
 from lowtide.model.findings import Severity
@@ -215,6 +216,29 @@ def test_tags_hold_the_least_of_all_types_of_a_group() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "gpus", "arch"),
+    [
+        ("g4dn.xlarge", 1, "amd64"),
+        ("g5g.xlarge", 1, "arm64"),
+        # DescribeInstanceTypes lists Neuron devices apart from GPUs, and a slice as none.
+        ("inf2.xlarge", 0, "amd64"),
+        ("g6f.xlarge", 0, "amd64"),
+        # A GPU of any vendor counts for the autoscaler, though no node will offer it.
+        ("g4ad.xlarge", 1, "amd64"),
+    ],
+)
+def test_a_candidate_has_the_shape_that_the_autoscaler_knows(
+    name: str, gpus: int, arch: str
+) -> None:
+    more = f"- {{name: one, instanceType: {name}, minSize: 0, maxSize: 1}}\n"
+    (candidate,) = _group("one", _text(more)).candidates
+    kind = candidate.offering.instance_type
+    assert candidate.shape == InstanceShape(
+        name=name, vcpu=kind.vcpu, memory_mib=kind.memory_mib, gpu=gpus, arch=arch
+    )
+
+
 def test_prices_and_volume_are_those_of_the_catalog() -> None:
     group = _group("gpu-a", _text())
     assert group.candidates[0].offering.spot_usd_per_hour == pytest.approx(0.526 * 0.36)
@@ -313,6 +337,26 @@ def test_a_version_left_open_is_hardened_and_an_old_one_is_said() -> None:
     assert (row.eksctl_value, row.our_value) == ("1.34", "1.36")
     old = _resolve(_text().replace('"1.36"', '"1.34"'))
     assert any("2026-12-02" in notice for notice in old.notices)
+
+
+@pytest.mark.parametrize(
+    ("minor", "support_type", "usd", "words"),
+    [
+        ("1.33", "", 0.10, "ended on 2026-07-29: AWS upgrades"),
+        ("1.33", "STANDARD", 0.10, "ended on 2026-07-29: AWS upgrades"),
+        ("1.33", "EXTENDED", 0.60, "ended on 2026-07-29: supportType EXTENDED"),
+        ("1.34", "STANDARD", 0.10, "ends on 2026-12-02: then AWS upgrades"),
+        ("1.34", "EXTENDED", 0.10, "ends on 2026-12-02: from then on supportType EXTENDED"),
+    ],
+)
+def test_an_old_version_costs_and_says_what_its_support_type_leads_to(
+    minor: str, support_type: str, usd: float, words: str
+) -> None:
+    own = f"upgradePolicy: {{supportType: {support_type}}}\n" if support_type else ""
+    resolved = _resolve(_text(own).replace('"1.36"', f'"{minor}"'))
+    assert resolved.control_plane_usd_per_hour == usd
+    (notice,) = resolved.notices
+    assert words in notice
 
 
 def test_images_of_the_policy_win() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lowtide.model.errors import InputError
 from lowtide.model.policy import AutoscalerPolicy, Policy, Timings
-from lowtide.spec.policy import default_policy, dump, json_schema, load_policy, read_policy
+from lowtide.spec.policy import dump, json_schema, load_policy, read_policy
 
 HEAD = "apiVersion: lowtide.dev/v1alpha1\nkind: Policy\n"
 
@@ -62,7 +62,7 @@ def test_every_section_ends_in_its_field_of_the_policy() -> None:
 
 
 def test_a_policy_that_says_nothing_is_the_default_policy() -> None:
-    assert read_policy(HEAD, "lowtide.yaml") == default_policy() == Policy()
+    assert read_policy(HEAD, "lowtide.yaml") == Policy()
 
 
 def test_autoscaler_tags_may_stand_in_the_autoscaler_section() -> None:
@@ -77,7 +77,7 @@ def test_the_dump_of_a_policy_is_a_policy_file_of_the_same_meaning(text: str) ->
 
 
 def test_the_dump_names_every_timing() -> None:
-    timings = dump(default_policy())["timings"]
+    timings = dump(Policy())["timings"]
     assert len(timings) == len(dataclasses.fields(Timings))
     assert timings["gpuRegisterSeconds"] == Timings().gpu_register_s
     assert timings["imagePullMiBPerSecond"] == Timings().image_pull_mib_per_s
@@ -172,7 +172,7 @@ def test_the_schema_accepts_what_the_reader_accepts_and_refuses_typing_errors() 
     validator = jsonschema.Draft202012Validator(schema)
     validator.check_schema(schema)
     assert list(validator.iter_errors(yaml.safe_load(WHOLE))) == []
-    assert list(validator.iter_errors(dump(default_policy()))) == []
+    assert list(validator.iter_errors(dump(Policy()))) == []
     (wrong,) = validator.iter_errors(yaml.safe_load(HEAD + "autoscalerTag: full\n"))
     assert "autoscalerTag" in wrong.message
 
@@ -190,7 +190,7 @@ JUNK = st.recursive(
     ),
     max_leaves=6,
 )
-KEYS = st.sampled_from([*dump(default_policy()), "autoscaler", "spotLaunch", "Seed"])
+KEYS = st.sampled_from([*dump(Policy()), "autoscaler", "spotLaunch", "Seed"])
 
 
 @settings(max_examples=150, deadline=None)

@@ -23,7 +23,7 @@ from lowtide.model.scenario import (
     Step,
 )
 from lowtide.model.workload import Job, Meta
-from lowtide.spec.durations import duration_ms, format_duration
+from lowtide.spec.durations import duration_ms
 from lowtide.spec.scenario import json_schema, load_scenario, read_scenario
 from lowtide.spec.workloads import default_workload, load_workload
 
@@ -112,9 +112,13 @@ def test_days_are_answered_with_hours() -> None:
         duration_ms("3d")
 
 
-@given(st.integers(0, 10**12))
-def test_a_written_duration_is_read_back(milliseconds: int) -> None:
-    assert duration_ms(format_duration(milliseconds)) == milliseconds
+@given(st.integers(0, 99_999), st.integers(0, 999), st.integers(0, 999), st.integers(0, 9_999))
+def test_the_parts_of_a_duration_add_up(
+    hours: int, minutes: int, seconds: int, milliseconds: int
+) -> None:
+    written = f"{hours}h{minutes}m{seconds}s{milliseconds}ms"
+    whole_seconds = (hours * 60 + minutes) * 60 + seconds
+    assert duration_ms(written) == whole_seconds * 1000 + milliseconds
 
 
 # What good scenarios become.

@@ -95,6 +95,45 @@ def test_a_deleted_running_pod_holds_its_node_until_its_grace_is_over(
     assert world.recorder.pod_usages()[0].outcome == "stopped"
 
 
+def test_a_controller_at_zero_is_there_until_its_last_pod_has_gone(
+    world: World, make_deployment: MakeDeployment, run_to: RunTo
+) -> None:
+    cuda = make_deployment(1, gpus=0)
+    world.apply((cuda,))
+    run_to(world, 60)
+    (pod,) = pods(world, "cuda")
+    assert pod.owner is not None
+    world.scale(cuda.meta, 0)
+    assert world.snapshot().controllers == {pod.owner.uid: 0}
+    run_to(world, 62)
+    assert pods(world, "cuda") == []
+    assert world.snapshot().controllers == {}
+
+
+def test_the_replica_set_of_an_old_template_is_there_at_zero_while_its_pods_end(
+    world: World, make_deployment: MakeDeployment, run_to: RunTo
+) -> None:
+    world.apply((make_deployment(1, gpus=0),))
+    run_to(world, 60)
+    (old,) = pods(world, "cuda")
+    world.apply((make_deployment(1, gpus=0, priority=5),))
+    (new,) = [one for one in pods(world, "cuda") if one.uid != old.uid]
+    assert old.owner is not None
+    assert new.owner is not None
+    assert world.snapshot().controllers == {old.owner.uid: 0, new.owner.uid: 1}
+
+
+def test_a_deleted_controller_is_gone_before_its_pods_are(
+    world: World, make_deployment: MakeDeployment, run_to: RunTo
+) -> None:
+    cuda = make_deployment(1, gpus=0)
+    world.apply((cuda,))
+    run_to(world, 60)
+    world.delete(cuda.meta)
+    assert len(pods(world, "cuda")) == 1
+    assert world.snapshot().controllers == {}
+
+
 def test_a_pod_deleted_before_it_ran_is_cancelled_at_once(
     world: World, make_deployment: MakeDeployment
 ) -> None:

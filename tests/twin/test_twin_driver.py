@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import pytest
@@ -141,13 +142,58 @@ def test_a_condition_must_hold_without_a_break(play: Play, make_deployment: Make
     assert len(times(record, "user")) == 2
 
 
-def test_a_run_without_anything_left_to_happen_ends_quiet_after_an_hour(
+def test_a_quiet_run_lasts_until_its_last_change_and_not_until_that_was_sure(
     play: Play, make_deployment: MakeDeployment
 ) -> None:
-    record = play(Scenario(steps=(at(0, Apply(objects=(make_deployment(1, gpus=0),))),)))
-    last_change_ms = record.states[-1].at_ms
+    cuda = make_deployment(1)
+    steps = (at(0, Apply(objects=(cuda,))), at(10 * MINUTE, Scale(target=cuda.meta, replicas=0)))
+    record = play(Scenario(steps=steps))
+    (gpu,) = (one for one in record.instances if one.gpus)
     assert record.ended == "quiet"
-    assert HOUR <= record.duration_ms - last_change_ms <= HOUR + 15 * MINUTE
+    assert record.duration_ms == record.states[-1].at_ms == gpu.ended_ms
+    assert max(one.at_ms for one in record.decisions) <= record.duration_ms
+
+
+def test_a_run_that_reaches_its_longest_duration_before_it_is_quiet_lasts_that_long(
+    play: Play, make_deployment: MakeDeployment
+) -> None:
+    steps = (at(0, Apply(objects=(make_deployment(1, gpus=0),))),)
+    record = play(Scenario(steps=steps, max_duration_ms=30 * MINUTE))
+    assert (record.ended, record.duration_ms) == ("maxDuration", 30 * MINUTE)
+
+
+def test_the_autoscalers_answer_to_a_pod_belongs_to_a_quiet_run(
+    play: Play, make_deployment: MakeDeployment
+) -> None:
+    hopeless = make_deployment(1, node_selector={"no": "where"})
+    record = play(Scenario(steps=(at(0, Apply(objects=(hopeless,))),)))
+    # The autoscaler gives new GPU pods 30 s; nothing has changed since the first instant.
+    assert record.states[-1].at_ms == 0
+    assert 30_000 <= record.duration_ms <= MINUTE
+
+
+def test_a_group_that_can_never_launch_does_not_keep_a_run_from_ending(
+    make_world: Callable[..., World],
+    profiles: tuple[GroupProfile, ...],
+    make_gpu_profile: Callable[..., GroupProfile],
+    system: System,
+) -> None:
+    dear = make_gpu_profile("a", minimum=1, desired=1)
+    config = dataclasses.replace(dear.config, max_spot_usd_per_hour=0.1)
+    groups = (profiles[0], dataclasses.replace(dear, config=config))
+    job = TraceJob(name="j", submit_ms=0, run_ms=MINUTE, gpus=1, cpu_milli=500, memory_bytes=GIB)
+    scenario = Scenario(trace=(job,), max_duration_ms=None)
+    world = make_world(groups, None, AutoscalerLoop)
+    driver = Driver(world, scenario)
+    world.start(system)
+    driver.start()
+    record = record_of(world, "test", Clock(world, driver, scenario).run())
+    assert record.ended == "quiet"
+    assert world.kernel.now_ms < 6 * HOUR
+    failures = [one for one in record.decisions if one.actor == "EC2"]
+    assert [(one.at_ms, one.why) for one in failures] == [(0, "SpotMaxPriceTooLow")]
+    assert len(world.capacity.state.groups["gpu-a"].activities) == 1
+    assert [one.pods for one in record.refused] == [("default/j-001",)]
 
 
 def test_pods_that_nothing_helps_do_not_keep_a_run_from_ending(

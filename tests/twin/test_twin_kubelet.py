@@ -17,6 +17,7 @@ from lowtide.twin.profiles import GroupProfile
 from lowtide.twin.rules import WorldRules
 from lowtide.twin.world import World
 
+SLOW = Timings(image_mib=600.0, image_pull_mib_per_s=60.0)
 RunTo = Callable[[World, int], None]
 ECR = "123456789012.dkr.ecr.us-east-1.amazonaws.com/team/train:1"
 
@@ -34,8 +35,8 @@ def running_s(world: World, name: str) -> float | None:
 
 @pytest.fixture
 def world(make_world: Callable[..., World], profiles: tuple[GroupProfile, ...]) -> World:
-    """A world in which an unknown image is 600 MiB and a node pulls 60 MiB/s."""
-    made = make_world(profiles)
+    """A world in which an unknown image is 600 MiB, a node pulls 60 MiB/s, and the nodes' zone has a NAT gateway."""
+    made = make_world(profiles, WorldRules(timings=SLOW, nat_zones=("us-east-1a",)))
     made.start()
     return made
 
@@ -79,25 +80,41 @@ def test_a_pod_with_two_images_waits_for_both(world: World, run_to: RunTo) -> No
 
 
 @pytest.mark.parametrize(
-    ("image", "private", "endpoint", "way"),
+    ("image", "nat_zones", "endpoint", "ways"),
     [
-        ("example.org/a:1", True, True, "nat"),
-        ("public.ecr.aws/a/b:1", True, True, "nat"),
-        (ECR, True, True, "s3"),
-        (ECR, True, False, "nat"),
-        ("example.org/a:1", False, True, None),
+        ("example.org/a:1", "a", True, ("nat",)),
+        ("public.ecr.aws/a/b:1", "a", True, ("nat",)),
+        (ECR, "a", True, ("s3",)),
+        (ECR, "a", False, ("nat",)),
+        ("example.org/a:1", "b", True, ("nat", "cross-zone")),
+        (ECR, "b", True, ("s3",)),
+        ("example.org/a:1", "abc", True, ("nat",)),
+        ("example.org/a:1", "", True, ()),
+        (ECR, "", True, ("s3",)),
     ],
 )
-def test_what_a_pull_crosses_depends_on_registry_and_subnet(
-    image: str, private: bool, endpoint: bool, way: str | None
+def test_what_a_pull_crosses_depends_on_registry_and_gateways(
+    image: str, nat_zones: str, endpoint: bool, ways: tuple[str, ...]
 ) -> None:
-    assert images.route(image, private=private, s3_gateway_endpoint=endpoint) == way
+    assert images.routes(image, "a", nat_zones=nat_zones, s3_gateway_endpoint=endpoint) == ways
+
+
+def test_a_pull_through_a_gateway_in_another_zone_is_paid_twice(
+    make_world: Callable[..., World], profiles: tuple[GroupProfile, ...], run_to: RunTo
+) -> None:
+    world = make_world(profiles, WorldRules(timings=SLOW, nat_zones=("us-east-1b",)))
+    world.start()
+    world.apply((bare("one", "example.org/a:1"),))
+    run_to(world, 60)
+    crossed = [(one.path, one.bytes) for one in world.recorder.transfers]
+    assert crossed == [("nat", 600 * MIB), ("cross-zone", 600 * MIB)]
 
 
 def test_a_node_with_a_public_address_pulls_without_a_priced_transfer(
     make_world: Callable[..., World], profiles: tuple[GroupProfile, ...], run_to: RunTo
 ) -> None:
-    world = make_world(tuple(dataclasses.replace(one, private=False) for one in profiles))
+    public = tuple(dataclasses.replace(one, private=False) for one in profiles)
+    world = make_world(public, WorldRules(timings=SLOW, nat_zones=("us-east-1a",)))
     world.start()
     world.apply((bare("one", "example.org/a:1"),))
     run_to(world, 120)

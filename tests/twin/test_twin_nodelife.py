@@ -12,6 +12,7 @@ from lowtide.model.names import ACCELERATOR, HOSTNAME, INSTANCE_TYPE, REGION, TA
 from lowtide.model.quantity import NVIDIA_GPU
 from lowtide.model.workload import DaemonSet, Replicated
 from lowtide.twin.profiles import GroupProfile
+from lowtide.twin.recorder import instance_usage
 from lowtide.twin.rules import WorldRules
 from lowtide.twin.world import World
 
@@ -126,6 +127,40 @@ def test_a_terminating_node_stays_ready_until_its_instance_is_gone(
     run_to(world, GPU_S + 60)
     assert "gpu-a-001" not in world.store.nodes
     assert world.nodes.serving["gpu-a"] == 0
+
+
+def test_the_moment_in_which_an_instance_begins_to_shut_down_is_recorded(
+    world: World, run_to: RunTo
+) -> None:
+    run_to(world, GPU_S)
+    world.terminate_instance("gpu-a", node(world).instance_id)
+    run_to(world, GPU_S + 60)
+    usage = instance_usage(world.nodes.by_node["gpu-a-001"])
+    assert (usage.terminating_ms, usage.ended_ms) == (GPU_S * 1000, (GPU_S + 60) * 1000)
+    assert usage.metered_until_ms == GPU_S * 1000
+
+
+def test_a_notice_does_not_stop_the_meter_the_end_does(world: World, run_to: RunTo) -> None:
+    run_to(world, GPU_S)
+    instance_id = world.interrupt("gpu-a")
+    assert instance_id is not None
+    run_to(world, GPU_S + 120)
+    usage = instance_usage(world.nodes.machines[instance_id])
+    assert (usage.interrupted, usage.terminating_ms) == (True, None)
+    assert usage.metered_until_ms == usage.ended_ms == (GPU_S + 120) * 1000
+
+
+def test_an_instance_that_was_terminated_under_notice_was_not_interrupted(
+    world: World, run_to: RunTo
+) -> None:
+    run_to(world, GPU_S)
+    instance_id = world.interrupt("gpu-a")
+    assert instance_id is not None
+    run_to(world, GPU_S + 90)
+    world.terminate_instance("gpu-a", instance_id)
+    run_to(world, GPU_S + 300)
+    usage = instance_usage(world.nodes.machines[instance_id])
+    assert (usage.interrupted, usage.ended_ms) == (False, (GPU_S + 150) * 1000)
 
 
 def test_pods_on_a_node_that_vanishes_are_lost_and_made_again(

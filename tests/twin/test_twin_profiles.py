@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from lowtide.model.asg import InstanceShape
 from lowtide.model.catalog import Ami, Gpu, InstanceType, Offering
 from lowtide.model.cluster import (
     AddonVersions,
@@ -26,7 +27,7 @@ from lowtide.twin.run import run
 CAPACITY = {CPU: 4000, MEMORY: 16 * GIB, PODS: 29, NVIDIA_GPU: 1}
 
 
-def candidate(name: str, *, arch: str = "x86_64", gpus: int = 1) -> Candidate:
+def candidate(name: str, *, arch: str = "amd64", gpus: int = 1) -> Candidate:
     gpu = Gpu(manufacturer="NVIDIA", model="T4", count=gpus, memory_mib=16384) if gpus else None
     capacity = CAPACITY if gpus else {key: CAPACITY[key] for key in (CPU, MEMORY, PODS)}
     return Candidate(
@@ -40,6 +41,7 @@ def candidate(name: str, *, arch: str = "x86_64", gpus: int = 1) -> Candidate:
         ),
         capacity=capacity,
         allocatable={**capacity, CPU: 3900},
+        shape=InstanceShape(name=name, vcpu=4, memory_mib=16384, gpu=gpus, arch=arch),
     )
 
 
@@ -117,6 +119,30 @@ def test_the_autoscaler_is_shown_the_types_in_the_files_order(cluster: ResolvedC
         ("g4dn.xlarge", 1, "amd64"),
         ("g5g.xlarge", 1, "arm64"),
     ]
+
+
+def test_what_the_autoscaler_knows_of_a_type_is_not_what_the_type_is(
+    cluster: ResolvedCluster,
+) -> None:
+    # It counts no Neuron devices, though the type has an accelerator: its template has no GPU, and no node is bought.
+    neuron = Gpu(manufacturer="AWS", model="Inferentia2", count=1, memory_mib=32768)
+    plain = candidate("inf2.xlarge", gpus=0)
+    kind = dataclasses.replace(plain.offering.instance_type, gpu=neuron)
+    inf2 = dataclasses.replace(
+        plain, offering=dataclasses.replace(plain.offering, instance_type=kind)
+    )
+    shown = dataclasses.replace(cluster, node_groups=(group("neuron", inf2),))
+    assert [one.gpu for one in profiles_of(shown, Timings())[0].config.shapes] == [0]
+
+
+def test_a_first_type_that_the_autoscaler_does_not_know_leaves_it_without_a_template(
+    cluster: ResolvedCluster,
+) -> None:
+    unknown = dataclasses.replace(candidate("new.xlarge"), shape=None)
+    shown = dataclasses.replace(
+        cluster, node_groups=(group("gpu", unknown, candidate("g4dn.xlarge")),)
+    )
+    assert profiles_of(shown, Timings())[0].config.shapes == ()
 
 
 def test_the_groups_own_labels_win_over_what_kubelet_sets(cluster: ResolvedCluster) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lowtide.explain.usage import gpu_hours
 from lowtide.model.kube import Phase, Taint
 from lowtide.model.names import TAG_TAINT_PREFIX
 from lowtide.model.quantity import PODS
@@ -157,6 +158,58 @@ def test_a_misspelt_flag_crashes_the_autoscaler_and_is_named(
     assert any("CrashLoopBackOff" in one.action for one in record.decisions)
 
 
+def test_flags_that_are_not_simulated_are_in_the_runs_notices(
+    make_world: MakeWorld, profiles: tuple[GroupProfile, ...], autoscaler: Replicated
+) -> None:
+    (container,) = autoscaler.template.containers
+    flags = ("--startup-taint=team/starting", "--cores-total=0:4", "--v=4")
+    more = dataclasses.replace(container, command=(*container.command, *flags))
+    changed = dataclasses.replace(
+        autoscaler, template=dataclasses.replace(autoscaler.template, containers=(more,))
+    )
+    plain = run(make_world(profiles, None, AutoscalerLoop), Scenario(), (autoscaler,))
+    record = run(make_world(profiles, None, AutoscalerLoop), Scenario(), (changed,))
+    assert plain.notices == ()
+    assert record.notices == (
+        "The autoscaler's flag --startup-taint=team/starting is not simulated: the run ignores it.",
+        "The autoscaler's flag --cores-total=0:4 is not simulated: the run ignores it.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("urgent", "is_said"),
+    [
+        ({"priority": 10}, True),
+        ({}, False),  # of equal priority
+        ({"priority": 10, "preemption_policy": "Never"}, False),
+        ({"priority": 10, "node_selector": {"no": "where"}}, False),  # fits nowhere even alone
+    ],
+)
+def test_a_pod_that_kube_scheduler_would_make_room_for_is_in_the_notices(
+    make_world: MakeWorld,
+    profiles: tuple[GroupProfile, ...],
+    make_deployment: MakeDeployment,
+    urgent: dict[str, object],
+    is_said: bool,
+) -> None:
+    # The one general node has room for three pods of 500m beside nothing else.
+    steps = (
+        Step(action=Apply(objects=(make_deployment(3, gpus=0),)), at_ms=0),
+        Step(
+            action=Apply(objects=(make_deployment(2, gpus=0, name="urgent", **urgent),)),
+            at_ms=MINUTE,
+        ),
+    )
+    scenario = Scenario(steps=steps, max_duration_ms=2 * MINUTE)
+    record = run(make_world((profiles[0],)), scenario, ())
+    assert any(one.outcome == "pending" for one in record.pods)
+    expected = (
+        "Preemption is not simulated: pod default/urgent-001 (priority 10) waits, and "
+        "kube-scheduler would evict pods of lower priority from node general-001 for it."
+    )
+    assert record.notices == ((expected,) if is_said else ())
+
+
 def _other_taint(profile: GroupProfile) -> GroupProfile:
     tags = {
         key: value
@@ -302,16 +355,8 @@ def test_no_node_is_overbooked_and_no_pod_is_lost_from_sight(
     record = record_of(world, "test", "maxDuration")
     outcomes = {"finished", "stopped", "running", "pending", "cancelled", "lost"}
     assert {one.outcome for one in record.pods} <= outcomes
-    billed = sum(
-        one.gpus * ((one.ended_ms or record.duration_ms) - one.launched_ms)
-        for one in record.instances
-    )
-    held = sum(
-        one.gpus * ((one.ended_ms or record.duration_ms) - one.bound_ms)
-        for one in record.pods
-        if one.bound_ms is not None
-    )
-    assert billed >= held
+    hours = gpu_hours(record)
+    assert hours.billed >= hours.requested
 
 
 @pytest.mark.slow

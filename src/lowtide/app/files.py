@@ -1,4 +1,8 @@
-"""Reads everything that belongs to one cluster and gathers all that is wrong, so that one run shows the whole list."""
+"""Reads everything that belongs to one cluster and gathers all that is wrong, so that one run shows the whole list.
+
+The readers of policies and workloads are imported when there is one to read: they are half of what ``check`` would
+import otherwise.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +10,17 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from lowtide.model.cluster import ResolvedCluster
 from lowtide.model.errors import InputError
 from lowtide.model.findings import Finding, Mark, Severity
 from lowtide.model.policy import Policy
-from lowtide.model.scenario import Scenario
 from lowtide.resolve import resolve_cluster
 from lowtide.spec.clusterfile import ClusterFile, load_cluster
-from lowtide.spec.policy import default_policy, load_policy
-from lowtide.spec.workloads import default_workload, load_workload
+
+if TYPE_CHECKING:
+    from lowtide.model.scenario import Scenario
 
 DEFAULT_CLUSTER = "cluster.yaml"
 POLICY_FILE = "lowtide.yaml"
@@ -58,6 +62,7 @@ class Inputs:
 class Loaded:
     """What was read; a part is None when it has errors, and ``findings`` says which.
 
+    ``scenario`` is None, too, when no workload was named: what runs then is for the caller to say.
     ``readable`` is False when a file is not what it should be at all, True when only its meaning is wrong.
     """
 
@@ -74,7 +79,8 @@ def load(inputs: Inputs) -> Loaded:
     reading = _Reading()
     file = reading.attempt(lambda: _cluster_file(inputs.cluster), inputs.cluster)
     policy = reading.attempt(lambda: _policy(inputs.policy_path), inputs.policy_path or "")
-    scenario = reading.attempt(lambda: _workload(inputs.workload), inputs.workload or "")
+    workload = inputs.workload
+    scenario = None if workload is None else reading.attempt(lambda: _workload(workload), workload)
     readable = not reading.findings
     cluster = None
     if file is not None and policy is not None:
@@ -119,11 +125,17 @@ def _cluster_file(path: str) -> ClusterFile:
 
 
 def _policy(path: str | None) -> Policy:
-    return default_policy() if path is None else load_policy(path)
+    if path is None:
+        return Policy()
+    from lowtide.spec.policy import load_policy  # noqa: PLC0415 - see the module's docstring
+
+    return load_policy(path)
 
 
-def _workload(path: str | None) -> Scenario:
-    return default_workload() if path is None else load_workload(path)
+def _workload(path: str) -> Scenario:
+    from lowtide.spec.workloads import load_workload  # noqa: PLC0415 - as above
+
+    return load_workload(path)
 
 
 def _finding_of(error: InputError, file: str) -> Finding:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from lowtide.catalog.types import instance_type
 from lowtide.catalog.versions import default_version
+from lowtide.catalog.zones import is_zone_of
 from lowtide.model.catalog import InstanceType
 from lowtide.model.errors import InputError
 
@@ -18,7 +19,6 @@ from lowtide.model.errors import InputError
 # must start with a letter and eksctl prefixes its own, so a letter is asked for.
 _NAME = re.compile(r"[A-Za-z][-A-Za-z0-9]{0,99}")
 _REGION = re.compile(r"[a-z]{2,3}(-[a-z]+)+-\d")
-_ZONE = re.compile(r"[a-z]{2,3}(-[a-z]+)+-\d(-[a-z]{3}-\d)?[a-z]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +85,7 @@ def _checked_zones(wish: Wish) -> tuple[str, ...]:
         )
     zones = tuple(wish.region + zone if len(zone) == 1 else zone for zone in wish.zones)
     for zone in zones:
-        if not _ZONE.fullmatch(zone) or not zone.startswith(wish.region):
+        if not is_zone_of(zone, wish.region):
             raise InputError(
                 f"{zone!r} is not a zone of {wish.region}",
                 where="--zones",

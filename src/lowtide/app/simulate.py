@@ -17,6 +17,7 @@ from lowtide.model.scenario import Scenario
 from lowtide.model.simulation import Simulation
 from lowtide.model.workload import KubeObject
 from lowtide.spec.manifests import objects_from
+from lowtide.spec.workloads import default_workload
 from lowtide.twin.run import run as run_twin
 
 #: Called now and then with the virtual milliseconds that have passed.
@@ -32,11 +33,12 @@ def simulate(
         InputError: a file cannot be read or resolved, with every finding of all of them.
     """
     loaded = load(inputs)
-    if loaded.cluster is None or loaded.policy is None or loaded.scenario is None:
+    scenario = default_workload() if inputs.workload is None else loaded.scenario
+    if loaded.cluster is None or loaded.policy is None or scenario is None:
         raise refusal(loaded)
     record = run(
         loaded.cluster,
-        loaded.scenario,
+        scenario,
         loaded.policy,
         seed=loaded.policy.seed if seed is None else seed,
         progress=progress,

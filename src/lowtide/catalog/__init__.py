@@ -30,6 +30,7 @@ from lowtide.catalog.versions import (
     default_version,
     kubernetes_version,
 )
+from lowtide.catalog.zones import chosen_zones, is_zone_of
 
 __all__ = [
     "DEVICE_PLUGIN_IMAGE",
@@ -37,12 +38,14 @@ __all__ = [
     "VERSIONS",
     "KubernetesVersion",
     "Source",
+    "chosen_zones",
     "control_plane_usd_per_hour",
     "default_version",
     "described_shape",
     "image_kind",
     "instance_type",
     "instance_types",
+    "is_zone_of",
     "kubernetes_version",
     "nvidia_types",
     "offering",

@@ -25,7 +25,6 @@ from lowtide.model.errors import InputError
 AUTO = "auto"
 AUTO_SSM = "auto-ssm"
 
-_CANONICAL = "099720109477"
 _EKS = "602401143452"
 #: Regions on by default, where EKS images belong to one account. Elsewhere, and for Bottlerocket (an account per region),
 #: the alias stands for every account that Amazon itself publishes from.

@@ -9,6 +9,7 @@ import functools
 from collections.abc import Mapping
 
 from lowtide.catalog.tables import rows
+from lowtide.catalog.versions import KubernetesVersion
 
 _GP3_FREE_IOPS = 3000
 _GP3_FREE_THROUGHPUT_MIB = 125
@@ -48,6 +49,12 @@ def volume_usd_per_month(
     return round(price, 6)
 
 
-def control_plane_usd_per_hour() -> float:
-    """Return what EKS bills for a cluster in standard support."""
-    return service_prices()["control-plane"]
+def control_plane_usd_per_hour(version: KubernetesVersion, support_type: str) -> float:
+    """Return what EKS bills for a cluster of that minor.
+
+    Args:
+        version: its minor; whether standard support is over is told by the day of the versions' table.
+        support_type: ``EXTENDED`` pays for extended support. ``STANDARD`` never does: AWS upgrades such a cluster.
+    """
+    extended = support_type == "EXTENDED" and version.is_past_standard_support
+    return service_prices()["control-plane-extended" if extended else "control-plane"]

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 from lowtide.model.errors import InputError
 
+#: The day of this table, the latest of its sources (ISO 8601, as all its days).
+AS_OF = "2026-08-22"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KubernetesVersion:
@@ -19,6 +22,11 @@ class KubernetesVersion:
     minor: str
     standard_support_until: str | None
     autoscaler_image: str
+
+    @property
+    def is_past_standard_support(self) -> bool:
+        """Whether standard support had ended on the day of this table."""
+        return self.standard_support_until is not None and self.standard_support_until < AS_OF
 
 
 VERSIONS = (

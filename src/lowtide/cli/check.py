@@ -46,7 +46,7 @@ def check(*, file: str, policy: str | None, workload: str | None, strict: bool) 
     inputs = Inputs(cluster=file, policy=policy, workload=workload)
     result = run_check(inputs)
     if is_for_people():
-        from lowtide.report.terminal import findings_text
+        from lowtide.report.problems import findings_text
 
         show(
             findings_text(

@@ -34,7 +34,7 @@ def report_failure(error: Exception | KeyboardInterrupt, settings: Settings) -> 
     failure.where = failure.where or settings.command
     if settings.output != HUMAN:
         show(document_text(_document(failure, code), settings.output))
-    from lowtide.report.terminal import error_text
+    from lowtide.report.problems import error_text
 
     say(error_text(failure, color=has_color(sys.stderr)))
     return code

@@ -6,7 +6,8 @@ interruption serves the twin in virtual time and the embedded AWS in real time.
 After every event the group is brought to its desired capacity: what is missing is launched, launches that are too
 many are given up newest first, then the oldest live instances are terminated. Where EC2 has no capacity nothing
 is launched, one Failed activity stands for the whole missing number, and the group tries again after its retry
-delay for as long as anything is missing.
+delay for as long as anything is missing. A retry that fails as the attempt before it did leaves no further activity:
+a group that can never launch would otherwise fill the history with one line a minute.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def set_desired(state: AutoScaling, group: str, desired: int, now_ms: int) -> Ch
             message=f"New SetDesiredCapacity value {desired} is below min value {config.min_size}"
             f" for the AutoScalingGroup.",
         )
-    return _reconcile(state, dataclasses.replace(old, desired=desired), now_ms)
+    return _reconcile(state, dataclasses.replace(old, desired=desired, failing=None), now_ms)
 
 
 def terminate_instance(
@@ -95,7 +96,9 @@ def terminate_instance(
             message=f"Currently, desiredSize equals minSize ({old.config.min_size}). Terminating instance"
             f" without replacement will violate group's min size constraint.",
         )
-    lowered = dataclasses.replace(old, desired=old.desired - 1 if decrement else old.desired)
+    lowered = dataclasses.replace(
+        old, desired=old.desired - 1 if decrement else old.desired, failing=None
+    )
     leaving, effect = _terminate(lowered, found)
     state, more = _reconcile(state, leaving, now_ms)
     return state, (effect, *more)
@@ -113,9 +116,10 @@ def complete_launch(state: AutoScaling, group: str, launch_id: int, now_ms: int)
 
 
 def retry(state: AutoScaling, group: str, now_ms: int) -> Change:
-    """Try again what could not be launched."""
+    """Try again what could not be launched; a failure that is known already changes nothing."""
     old = state.groups[group]
-    return _reconcile(state, dataclasses.replace(old, retry_due=False), now_ms)
+    tried, effects = _reconcile(state, dataclasses.replace(old, retry_due=False), now_ms)
+    return (state if tried.groups[group] == old else tried), effects
 
 
 def finish_termination(state: AutoScaling, group: str, instance_id: str) -> Change:
@@ -139,14 +143,18 @@ def give_notice(state: AutoScaling, group: str, instance_id: str) -> Change:
 
 
 def reclaim(state: AutoScaling, group: str, instance_id: str, now_ms: int) -> Change:
-    """Take an instance back at once; desired stays, so the group launches another."""
+    """Take an instance back at once; desired stays, so the group launches another.
+
+    One that is gone or is shutting down already changes nothing: spot takes running instances only.
+    """
     old = state.groups[group]
     found = old.instance(instance_id)
-    if found is None:
+    if found is None or found.lifecycle is Lifecycle.TERMINATING:
         return state, ()
     rest = tuple(one for one in old.instances if one.id != instance_id)
     gone = InstanceGone(group=group, instance=found, interrupted=True)
-    state, more = _reconcile(state, dataclasses.replace(old, instances=rest), now_ms)
+    left = dataclasses.replace(old, instances=rest, failing=None)
+    state, more = _reconcile(state, left, now_ms)
     return state, (gone, *more)
 
 
@@ -176,6 +184,7 @@ def _reconcile(state: AutoScaling, group: GroupState, now_ms: int) -> Change:
     missing = group.missing
     if missing > 0:
         return _launch(state, group, missing, now_ms)
+    group = dataclasses.replace(group, failing=None)
     if missing < 0:
         return _shrink(state, group, -missing)
     return _with(state, group), ()
@@ -196,6 +205,8 @@ def _launch(state: AutoScaling, group: GroupState, missing: int, now_ms: int) ->
         next_launch += 1
         delay_ms = config.launch_ms(launch.capacity_type)
         effects.append(LaunchDue(group=config.name, launch_id=launch.id, after_ms=delay_ms))
+    else:
+        group = dataclasses.replace(group, failing=None)
     return _with(dataclasses.replace(state, next_launch=next_launch), group), tuple(effects)
 
 
@@ -228,13 +239,16 @@ def _fail(group: GroupState, count: int, now_ms: int) -> tuple[GroupState, tuple
     windows = _open_windows(group, now_ms)
     code = windows[0].code if windows else "SpotMaxPriceTooLow"
     silent = all(one.silent for one in windows) if windows else False
-    if not silent:
-        failed = ScalingActivity(start_ms=now_ms, failed=True, description=code)
-        group = _log(group, failed)
-    effects: list[Effect] = [LaunchFailed(group=name, count=count, code=code, silent=silent)]
+    failed = LaunchFailed(group=name, count=count, code=code, silent=silent)
+    effects: list[Effect] = []
+    if failed != group.failing:
+        effects.append(failed)
+        if not silent:
+            activity = ScalingActivity(start_ms=now_ms, failed=True, description=code)
+            group = _log(group, activity)
     if not group.retry_due:
         effects.append(RetryDue(group=name, after_ms=group.config.retry_ms))
-    return dataclasses.replace(group, retry_due=True), tuple(effects)
+    return dataclasses.replace(group, retry_due=True, failing=failed), tuple(effects)
 
 
 def _open_windows(group: GroupState, now_ms: int) -> list[NoCapacityWindow]:

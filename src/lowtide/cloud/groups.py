@@ -85,7 +85,11 @@ class NoCapacityWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupState:
-    """A group at one moment. ``instances`` are oldest first and include terminating ones."""
+    """A group at one moment. ``instances`` are oldest first and include terminating ones.
+
+    ``failing`` is the last failure that was reported and has not passed: each retry fails the same way, and only a
+    failure that differs is news.
+    """
 
     config: GroupConfig
     desired: int
@@ -95,6 +99,7 @@ class GroupState:
     windows: tuple[NoCapacityWindow, ...] = ()
     next_zone: int = 0
     retry_due: bool = False
+    failing: LaunchFailed | None = None
 
     @property
     def live(self) -> int:

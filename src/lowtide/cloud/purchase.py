@@ -33,7 +33,9 @@ def capacity_type(group: GroupState) -> str:
 
 
 def instance_type(config: GroupConfig, bought_as: str) -> str | None:
-    """Return the type to launch, None when spot is not to be had at the group's price.
+    """Return the type to launch, None when spot is not to be had at the group's highest price.
+
+    Without one the on-demand price of each type is the limit (EC2 Auto Scaling API, InstancesDistribution, SpotMaxPrice).
 
     On-demand takes the first of the file ("prioritized", the default). Spot takes the cheapest, ties going to the
     file's order: capacity by type is not known here, so the capacity-optimized strategies are treated as the price
@@ -57,9 +59,9 @@ def usd_per_hour(config: GroupConfig, bought_as: str, type_name: str) -> float:
 
 def _is_affordable(offer: Offer, config: GroupConfig) -> bool:
     limit = config.max_spot_usd_per_hour
-    return offer.spot_usd_per_hour is not None and (
-        limit is None or offer.spot_usd_per_hour <= limit
-    )
+    if limit is None:
+        limit = offer.on_demand_usd_per_hour
+    return offer.spot_usd_per_hour is not None and offer.spot_usd_per_hour <= limit
 
 
 def _spot_price(offer: Offer) -> float:

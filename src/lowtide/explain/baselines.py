@@ -14,9 +14,9 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from lowtide.explain.billing import MS_PER_HOUR
-from lowtide.explain.rates import span_of
+from lowtide.explain.rates import metered_span_of
 from lowtide.explain.sweep import NANO, Span, timeline_of
-from lowtide.explain.usage import held_ms
+from lowtide.explain.usage import held_ms, metered_until_ms_by_node
 from lowtide.model.catalog import Offering
 from lowtide.model.cluster import NodeGroup, ResolvedCluster
 from lowtide.model.quantity import CPU, MEMORY, MIB, NVIDIA_GPU
@@ -33,7 +33,7 @@ class _Shape(NamedTuple):
 
 
 class _Option(NamedTuple):
-    """An instance type that may hold pods, at its spot price or, where none is known, on demand."""
+    """An instance type that may hold pods, at the lower of its spot and its on-demand price."""
 
     instance_type: str
     offers: _Shape
@@ -75,7 +75,7 @@ def _always_on_usd(group: NodeGroup, record: RunRecord) -> float:
         for one in group.candidates
     }
     spans: Iterable[Span] = (
-        span_of(one, record.duration_ms, usd_per_hour[one.instance_type])
+        metered_span_of(one, record.duration_ms, usd_per_hour[one.instance_type])
         for one in record.instances
         if one.group == group.name
     )
@@ -86,12 +86,13 @@ def _always_on_usd(group: NodeGroup, record: RunRecord) -> float:
 def _gpu_hours_by_shape(record: RunRecord) -> dict[tuple[_Shape, str], float]:
     """Sum the held GPU-hours of pods of one shape that ran on one type."""
     type_of_node = {one.node: one.instance_type for one in record.instances if one.node}
+    metered = metered_until_ms_by_node(record)
     held: defaultdict[tuple[_Shape, str], int] = defaultdict(int)
     for pod in record.pods:
         if pod.gpus and pod.bound_ms is not None:
             shape = _Shape(pod.gpus, pod.cpu_milli, pod.memory_bytes)
             key = (shape, type_of_node.get(pod.node, ""))
-            held[key] += pod.gpus * held_ms(pod, record.duration_ms)
+            held[key] += pod.gpus * held_ms(pod, metered.get(pod.node, record.duration_ms))
     return {key: gpu_ms / MS_PER_HOUR for key, gpu_ms in held.items()}
 
 
@@ -118,8 +119,9 @@ def _options_of_region(offerings: Iterable[Offering]) -> list[_Option]:
 
 
 def _option(offering: Offering, offers: _Shape) -> _Option:
-    spot = offering.spot_usd_per_hour
-    usd_per_hour = offering.on_demand_usd_per_hour if spot is None else spot
+    spot, on_demand = offering.spot_usd_per_hour, offering.on_demand_usd_per_hour
+    # Spot can be the dearer one (the advisor's savings are negative then); nobody would take it.
+    usd_per_hour = on_demand if spot is None else min(spot, on_demand)
     return _Option(
         offering.instance_type.name, offers, usd_per_hour / offers.gpus, spot is not None
     )

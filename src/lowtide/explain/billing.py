@@ -29,13 +29,22 @@ MS_PER_HOUR: Final = 3_600_000
 
 
 def paid_seconds(instance: InstanceUsage, duration_ms: int) -> int:
-    """Return the seconds of an instance that are metered until the end of a run of that duration.
+    """Return the seconds of an instance that EC2 meters until the end of a run of that duration.
 
-    A second begun is a second paid. The free first hour of interrupted spot instances is not taken
-    off: it changes the price of those seconds, not their number.
+    Metering ends when the instance begins to shut down. A second begun is a second paid. The free first hour of
+    interrupted spot instances is not taken off: it changes the price of those seconds, not their number.
     """
-    ended_ms = duration_ms if instance.ended_ms is None else min(instance.ended_ms, duration_ms)
-    return max(MINIMUM_S, -((instance.launched_ms - ended_ms) // 1000))
+    return _seconds(instance.launched_ms, instance.metered_until_ms, duration_ms)
+
+
+def kept_seconds(instance: InstanceUsage, duration_ms: int) -> int:
+    """Return the seconds for which the instance's volume and its address are paid: until it is gone."""
+    return _seconds(instance.launched_ms, instance.ended_ms, duration_ms)
+
+
+def _seconds(launched_ms: int, ended_ms: int | None, duration_ms: int) -> int:
+    until_ms = duration_ms if ended_ms is None else min(ended_ms, duration_ms)
+    return max(MINIMUM_S, -((launched_ms - until_ms) // 1000))
 
 
 def ec2_usd(instance: InstanceUsage, duration_ms: int) -> float:

@@ -38,14 +38,12 @@ _RESOURCE = re.compile(r"Insufficient ([\w./-]+)")
 class Surroundings:
     """Facts of the file and the run that the reasons do not hold.
 
-    ``groups`` could matter to the pod: those with GPUs when it asks for GPUs, else all. ``missing_tags`` maps those
-    without the autoscaler's discovery tags to the tags. ``silent_groups`` had nodes that joined and never offered
-    their GPUs. ``asked`` is what the pod requests, ``offered`` per resource the most that a node of the groups
-    has allocatable.
+    ``groups`` could matter to the pod: those with GPUs when it asks for GPUs, else all. ``silent_groups`` had nodes
+    that joined and never offered their GPUs. ``asked`` is what the pod requests, ``offered`` per resource the most
+    that a node of the groups has allocatable.
     """
 
     groups: tuple[str, ...] = ()
-    missing_tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     silent_groups: tuple[str, ...] = ()
     asked: Resources = field(default_factory=dict)
     offered: Resources = field(default_factory=dict)
@@ -132,13 +130,6 @@ def _unknown_groups(reasons: Reasons, answers: Mapping[str, str], around: Surrou
         return f"The autoscaler does not know {_listed(unseen)}{why}."
     if answers or not around.groups:
         return ""
-    untagged = [name for name in around.groups if name in around.missing_tags]
-    if untagged:
-        tags = sorted({tag for name in untagged for tag in around.missing_tags[name]})
-        return (
-            f"The autoscaler does not know {_listed(untagged)}: "
-            f"the Auto Scaling groups lack its discovery tags {' and '.join(tags)}."
-        )
     if any(subject.startswith("group/") for subject in reasons):
         return (
             f"The autoscaler knows other node groups but not {_listed(around.groups)}: "

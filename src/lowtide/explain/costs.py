@@ -28,7 +28,7 @@ def cost_of(record: RunRecord, cluster: ResolvedCluster) -> Cost:
     usd: defaultdict[str, list[float]] = defaultdict(list)
     for instance in record.instances:
         group = groups[instance.group]
-        hours = billing.paid_seconds(instance, record.duration_ms) / 3600
+        hours = billing.kept_seconds(instance, record.duration_ms) / 3600
         usd[_share(instance, group)].append(billing.ec2_usd(instance, record.duration_ms))
         usd["storage"].append(billing.volume_usd_per_hour(group) * hours)
         usd["network"].append(billing.address_usd_per_hour(group, cluster.network) * hours)

@@ -23,16 +23,23 @@ def fixed_usd_per_hour(cluster: ResolvedCluster) -> float:
     return cluster.control_plane_usd_per_hour + gateways
 
 
-def node_usd_per_hour(instance: InstanceUsage, group: NodeGroup, network: NetworkPrices) -> float:
-    """Return what one node costs with its volume and its public address, in USD per hour."""
-    around = billing.volume_usd_per_hour(group) + billing.address_usd_per_hour(group, network)
-    return instance.usd_per_hour + around
+def around_usd_per_hour(group: NodeGroup, network: NetworkPrices) -> float:
+    """Return what a node of the group costs beside its instance, in USD per hour: volume and public address."""
+    return billing.volume_usd_per_hour(group) + billing.address_usd_per_hour(group, network)
 
 
 def span_of(instance: InstanceUsage, duration_ms: int, usd_per_hour: float = 0.0) -> Span:
     """Return when an instance exists; one that outlives the run still exists at its last moment."""
-    end_ms = duration_ms + 1 if instance.ended_ms is None else instance.ended_ms
-    return Span(instance.launched_ms, end_ms, usd_per_hour)
+    return _span(instance.launched_ms, instance.ended_ms, duration_ms, usd_per_hour)
+
+
+def metered_span_of(instance: InstanceUsage, duration_ms: int, usd_per_hour: float = 0.0) -> Span:
+    """Return when EC2 charges for an instance; one that outlives the run still costs at its last moment."""
+    return _span(instance.launched_ms, instance.metered_until_ms, duration_ms, usd_per_hour)
+
+
+def _span(start_ms: int, end_ms: int | None, duration_ms: int, usd_per_hour: float) -> Span:
+    return Span(start_ms, duration_ms + 1 if end_ms is None else end_ms, usd_per_hour)
 
 
 def priced_states(record: RunRecord, cluster: ResolvedCluster) -> tuple[StateRow, ...]:
@@ -54,5 +61,6 @@ def priced_states(record: RunRecord, cluster: ResolvedCluster) -> tuple[StateRow
 def _node_spans(record: RunRecord, cluster: ResolvedCluster) -> Iterable[Span]:
     groups = {group.name: group for group in cluster.node_groups}
     for instance in record.instances:
-        usd_per_hour = node_usd_per_hour(instance, groups[instance.group], cluster.network)
-        yield span_of(instance, record.duration_ms, usd_per_hour)
+        around = around_usd_per_hour(groups[instance.group], cluster.network)
+        yield metered_span_of(instance, record.duration_ms, instance.usd_per_hour)
+        yield span_of(instance, record.duration_ms, around)

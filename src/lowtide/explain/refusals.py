@@ -8,13 +8,12 @@ What it must not know: how the reasons were found.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
 from lowtide.explain.causes import NO_AUTOSCALER, Surroundings, cause_sentence
 from lowtide.model.cluster import Candidate, NodeGroup, ResolvedCluster
-from lowtide.model.names import TAG_CLUSTER_PREFIX, TAG_ENABLED
 from lowtide.model.quantity import CPU, MEMORY, NVIDIA_GPU, Resources, largest
 from lowtide.model.run import InstanceUsage, PodUsage, RefusedPods, RunRecord
 
@@ -55,7 +54,6 @@ def _surroundings(
     groups = [one for one in cluster.node_groups if one.is_gpu or not wants_gpus]
     return Surroundings(
         groups=tuple(group.name for group in groups),
-        missing_tags=_missing_tags(groups, cluster.name),
         silent_groups=_silent_groups(groups, record) if wants_gpus else (),
         asked=asked,
         offered=_most_offered(groups, wants_gpus=wants_gpus),
@@ -81,14 +79,6 @@ def _most_offered(groups: Iterable[NodeGroup], *, wants_gpus: bool) -> Resources
         if one.capacity.get(NVIDIA_GPU, 0) or not wants_gpus
     ]
     return largest(one.allocatable for one in candidates)
-
-
-def _missing_tags(groups: Iterable[NodeGroup], cluster: str) -> Mapping[str, tuple[str, ...]]:
-    wanted = (TAG_ENABLED, f"{TAG_CLUSTER_PREFIX}{cluster}")
-    missing = {
-        group.name: tuple(tag for tag in wanted if tag not in group.asg_tags) for group in groups
-    }
-    return {name: tags for name, tags in missing.items() if tags}
 
 
 def _silent_groups(groups: Iterable[NodeGroup], record: RunRecord) -> tuple[str, ...]:

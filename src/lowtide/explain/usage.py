@@ -18,11 +18,24 @@ from lowtide.model.run import PodUsage, RefusedPods, RunRecord
 from lowtide.model.simulation import GpuHours, NodeCounts, PodCounts, Waits
 
 
-def held_ms(pod: PodUsage, duration_ms: int) -> int:
-    """Return how long a pod held its GPUs: from binding to its end, because nobody else can use them."""
+def held_ms(pod: PodUsage, until_ms: int) -> int:
+    """Return how long a pod held its GPUs: from binding to its end, because nobody else can use them.
+
+    ``until_ms`` is when EC2 stops charging for its node, or the end of the run: nothing is held after it.
+    """
     if pod.bound_ms is None:
         return 0
-    return _end_ms(pod, duration_ms) - pod.bound_ms
+    return max(0, _end_ms(pod, until_ms) - pod.bound_ms)
+
+
+def metered_until_ms_by_node(record: RunRecord) -> dict[str, int]:
+    """Return when EC2 stops charging for each node within the run."""
+    end_ms = record.duration_ms
+    return {
+        one.node: end_ms if one.metered_until_ms is None else min(one.metered_until_ms, end_ms)
+        for one in record.instances
+        if one.node
+    }
 
 
 def unmet_ms(pod: PodUsage, duration_ms: int) -> int:
@@ -42,7 +55,8 @@ def gpu_hours(record: RunRecord) -> GpuHours:
     Billed counts every metered GPU-hour, those that EC2 waives after an early interruption included.
     """
     duration_ms = record.duration_ms
-    held = sum(pod.gpus * held_ms(pod, duration_ms) for pod in record.pods)
+    metered = metered_until_ms_by_node(record)
+    held = sum(pod.gpus * held_ms(pod, metered.get(pod.node, duration_ms)) for pod in record.pods)
     unmet = sum(pod.gpus * unmet_ms(pod, duration_ms) for pod in record.pods)
     billed_s = sum(one.gpus * billing.paid_seconds(one, duration_ms) for one in record.instances)
     return GpuHours(

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import yaml
 
-CONFIG_MAP = "cluster-autoscaler-priority-expander"
+#: The one key of names.PRIORITY_EXPANDER_CONFIG_MAP that is read.
 KEY = "priorities"
 
 

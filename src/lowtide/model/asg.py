@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 
@@ -64,3 +64,12 @@ class AutoScalingGroup:
     shapes: tuple[InstanceShape, ...] = ()
     instances: tuple[Instance, ...] = ()
     activities: tuple[ScalingActivity, ...] = ()
+
+
+def missing_tags(tags: Mapping[str, str], wanted: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """Return the keys of the wanted tags that a group does not have; an empty wanted value matches any.
+
+    This is auto-discovery (cloudprovider/aws/auto_scaling_groups.go, buildAsgTags): the autoscaler sees a group when no
+    tag that it asks for is missing.
+    """
+    return tuple(key for key, value in wanted if key not in tags or (value and tags[key] != value))

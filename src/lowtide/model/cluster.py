@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from lowtide.model.asg import InstanceShape
 from lowtide.model.catalog import Ami, Offering
 from lowtide.model.findings import Finding, Mark
 from lowtide.model.kube import Taint
@@ -42,11 +43,15 @@ class Volume:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """An instance type a group may launch, with the node it becomes."""
+    """An instance type a group may launch, with the node it becomes.
+
+    ``shape`` is what the autoscaler's own instance list knows of the type, None when it is not in that list.
+    """
 
     offering: Offering
     capacity: Resources
     allocatable: Resources
+    shape: InstanceShape | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

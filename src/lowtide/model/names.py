@@ -30,6 +30,11 @@ SAFE_TO_EVICT = "cluster-autoscaler.kubernetes.io/safe-to-evict"
 SAFE_TO_EVICT_VOLUMES = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes"
 SCALE_DOWN_DISABLED = "cluster-autoscaler.kubernetes.io/scale-down-disabled"
 POD_SCALE_UP_DELAY = "cluster-autoscaler.kubernetes.io/pod-scale-up-delay"
+PRIORITY_EXPANDER_CONFIG_MAP = "cluster-autoscaler-priority-expander"  # expander/priority
+
+# EKS puts these on every node of a managed node group (EKS user guide, "Managed node groups").
+EKS_NODEGROUP = "eks.amazonaws.com/nodegroup"
+EKS_CAPACITY_TYPE = "eks.amazonaws.com/capacityType"
 
 # eksctl (pkg/apis/eksctl.io/v1alpha5).
 EKSCTL_CLUSTER = "alpha.eksctl.io/cluster-name"

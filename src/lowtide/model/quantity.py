@@ -101,11 +101,6 @@ def add(first: Resources, second: Resources) -> dict[str, int]:
     return total
 
 
-def subtract(first: Resources, second: Resources) -> dict[str, int]:
-    """Return first minus second, keeping the names of first; never below zero."""
-    return {name: max(0, amount - second.get(name, 0)) for name, amount in first.items()}
-
-
 def largest(many: Iterable[Resources]) -> dict[str, int]:
     """Return the per-resource maximum of several mappings."""
     result: dict[str, int] = {}

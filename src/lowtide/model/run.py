@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceUsage:
-    """One EC2 instance from launch to the end of its bill; ``ended_ms`` None means still running.
+    """One EC2 instance from launch to its end; ``ended_ms`` None means that it still exists.
 
-    ``node_ready_ms`` and ``gpu_ready_ms`` are None until the node was Ready, and offered its GPUs.
+    ``terminating_ms`` is when it began to shut down: EC2's meter stops there, while its volume and its address live until
+    ``ended_ms``. It is None for an instance that runs, and for one that spot took. ``node_ready_ms`` and ``gpu_ready_ms`` are None until the node was Ready, and offered its GPUs.
     ``interrupted`` marks an instance that spot took back.
     """
 
@@ -27,9 +28,18 @@ class InstanceUsage:
     ended_ms: int | None
     usd_per_hour: float
     node: str = ""
+    terminating_ms: int | None = None
     node_ready_ms: int | None = None
     gpu_ready_ms: int | None = None
     interrupted: bool = False
+
+    @property
+    def metered_until_ms(self) -> int | None:
+        """When EC2 stops charging for it, None while it charges.
+
+        AWS charges for ``running``, no longer for ``shutting-down`` (EC2 User Guide, "Amazon EC2 instance state changes").
+        """
+        return self.ended_ms if self.terminating_ms is None else self.terminating_ms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +77,7 @@ class Transfer:
 class StateRow:
     """The cluster between this moment and the next row.
 
-    ``nodes_by_group`` counts instances that are billed, ``ready_by_group`` nodes that are Ready and offer their GPUs.
+    ``nodes_by_group`` counts instances that exist, those that shut down included, ``ready_by_group`` nodes that are Ready and offer their GPUs.
     """
 
     at_ms: int
@@ -106,7 +116,11 @@ class RefusedPods:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """A whole run. ``ended`` is ``until``, ``quiet`` or ``maxDuration``. ``log`` is the event log, a line each."""
+    """A whole run. ``log`` is the event log, a line each.
+
+    ``ended`` is ``until``, ``quiet`` or ``maxDuration``. A run that ends ``quiet`` lasts until the last thing that
+    happened, not until that was sure.
+    """
 
     cluster: str
     seed: int

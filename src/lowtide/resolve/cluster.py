@@ -14,8 +14,8 @@ from lowtide.resolve.flags import autoscaler_flags
 from lowtide.resolve.groups import resolve_group
 from lowtide.resolve.hardening import hardening_rows
 from lowtide.resolve.network import network_prices
+from lowtide.resolve.support import support_notices, support_type
 from lowtide.resolve.tagging import with_tags
-from lowtide.resolve.zones import chosen_zones, is_zone_of
 from lowtide.spec.clusterconfig.cluster import ClusterConfig
 from lowtide.spec.clusterfile import ClusterFile
 from lowtide.spec.document import Problems
@@ -35,7 +35,7 @@ def resolve_cluster(file: ClusterFile, policy: Policy) -> ResolvedCluster:
         policy=policy,
         problems=problems,
         version=_version(config, problems),
-        zones=config.zones or chosen_zones(config.region),
+        zones=config.zones or catalog.chosen_zones(config.region),
     )
     _refuse_foreign_zones(config, problems)
     problems.extend(_strangers(policy))
@@ -57,7 +57,9 @@ def _resolved(context: Context, groups: tuple[NodeGroup, ...]) -> ResolvedCluste
         zones=context.zones,
         node_groups=groups,
         hardening=hardening_rows(context, groups),
-        control_plane_usd_per_hour=catalog.control_plane_usd_per_hour(),
+        control_plane_usd_per_hour=catalog.control_plane_usd_per_hour(
+            version, support_type(config)
+        ),
         network=network_prices(config, context.zones),
         autoscaler_tags=policy.autoscaler.tags,
         autoscaler_flags=autoscaler_flags(
@@ -88,7 +90,7 @@ def _version(config: ClusterConfig, problems: Problems) -> str:
 
 def _refuse_foreign_zones(config: ClusterConfig, problems: Problems) -> None:
     for index, zone in enumerate(config.availability_zones):
-        if not is_zone_of(zone, config.region):
+        if not catalog.is_zone_of(zone, config.region):
             message = f"{zone} is no availability zone of {config.region}"
             fix = f"write for instance {config.region}a"
             problems.add(*WRONG_ZONE, message, ("availabilityZones", index), fix)
@@ -122,9 +124,4 @@ def _notices(config: ClusterConfig, version: catalog.KubernetesVersion) -> tuple
         notices.append(
             f"prices are those of {catalog.PRICED_REGION}, not of {config.region}: no others are bundled yet"
         )
-    if version != catalog.default_version() and version.standard_support_until:
-        notices.append(
-            f"Kubernetes {version.minor} is in standard support until {version.standard_support_until};"
-            " then AWS upgrades the control plane by itself, and the autoscaler stays a minor behind"
-        )
-    return tuple(notices)
+    return (*notices, *support_notices(config, version))

@@ -1,15 +1,16 @@
 """What resolving every group of a file needs to know, and the codes of what can be wrong.
 
-LT101 unknown-instance-type   not in the catalog, or retired without figures
-LT102 no-image                no AMI of the family fits the types
-LT103 no-price                no on-demand price, or no spot figure for a group that uses spot
-LT104 wrong-zone              a zone of another region
-LT105 unsupported-version     a Kubernetes minor without an autoscaler of ours
-LT106 too-many-tags           more tags than an Auto Scaling group may have
-LT107 impossible-measurement  more allocatable memory than the type has
-LT151 replaced-tag            a tag of the file says something else about the group than its labels and taints (warning)
-LT152 idle-accelerator        an accelerator that no pod can ask for as nvidia.com/gpu (warning)
-LT153 retired-type            still usable here, but AWS withdraws it (warning)
+LT201 unknown-instance-type   not in the catalog, or retired without figures
+LT202 no-image                no AMI of the family fits the types
+LT203 no-price                no on-demand price, or no spot figure for a group that uses spot
+LT204 wrong-zone              a zone of another region
+LT205 unsupported-version     a Kubernetes minor without an autoscaler of ours
+LT206 too-many-tags           more tags than an Auto Scaling group may have
+LT207 impossible-measurement  more allocatable memory than the type has
+LT251 replaced-tag            a tag of the file says something else about the group than its labels and taints (warning)
+LT252 idle-accelerator        an accelerator that no pod can ask for as nvidia.com/gpu (warning)
+LT253 retired-type            still usable here, but AWS withdraws it (warning)
+LT254 unknown-reservation     a kubelet setting that takes memory or disk from pods, unknown to the lower bound (warning)
 """
 
 from __future__ import annotations
@@ -22,17 +23,17 @@ from lowtide.model.policy import Policy
 from lowtide.spec.clusterconfig.cluster import ClusterConfig
 from lowtide.spec.document import Document, PathInFile, Problems
 
-UNKNOWN_TYPE = ("LT101", "unknown-instance-type")
-NO_IMAGE = ("LT102", "no-image")
-NO_PRICE = ("LT103", "no-price")
-WRONG_ZONE = ("LT104", "wrong-zone")
-UNSUPPORTED_VERSION = ("LT105", "unsupported-version")
-TOO_MANY_TAGS = ("LT106", "too-many-tags")
-IMPOSSIBLE_MEASUREMENT = ("LT107", "impossible-measurement")
-REPLACED_TAG = ("LT151", "replaced-tag")
-IDLE_ACCELERATOR = ("LT152", "idle-accelerator")
-RETIRED_TYPE = ("LT153", "retired-type")
-UNKNOWN_RESERVATION = ("LT154", "unknown-reservation")
+UNKNOWN_TYPE = ("LT201", "unknown-instance-type")
+NO_IMAGE = ("LT202", "no-image")
+NO_PRICE = ("LT203", "no-price")
+WRONG_ZONE = ("LT204", "wrong-zone")
+UNSUPPORTED_VERSION = ("LT205", "unsupported-version")
+TOO_MANY_TAGS = ("LT206", "too-many-tags")
+IMPOSSIBLE_MEASUREMENT = ("LT207", "impossible-measurement")
+REPLACED_TAG = ("LT251", "replaced-tag")
+IDLE_ACCELERATOR = ("LT252", "idle-accelerator")
+RETIRED_TYPE = ("LT253", "retired-type")
+UNKNOWN_RESERVATION = ("LT254", "unknown-reservation")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

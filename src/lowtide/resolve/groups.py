@@ -8,7 +8,14 @@ from lowtide import catalog
 from lowtide.model.catalog import Ami, InstanceType, Offering
 from lowtide.model.cluster import Candidate, NodeGroup, Volume
 from lowtide.model.errors import InputError
-from lowtide.model.names import EKSCTL_CLUSTER, EKSCTL_NODEGROUP, POOL, SPOT
+from lowtide.model.names import (
+    EKS_CAPACITY_TYPE,
+    EKS_NODEGROUP,
+    EKSCTL_CLUSTER,
+    EKSCTL_NODEGROUP,
+    POOL,
+    SPOT,
+)
 from lowtide.resolve.context import (
     IDLE_ACCELERATOR,
     IMPOSSIBLE_MEASUREMENT,
@@ -21,13 +28,10 @@ from lowtide.resolve.context import (
     Context,
 )
 from lowtide.resolve.nodes import candidate
-from lowtide.resolve.zones import group_zones, is_zone_of
+from lowtide.resolve.zones import group_zones
 from lowtide.spec.clusterconfig.cluster import GroupAt
 from lowtide.spec.clusterconfig.nodegroups import NodeGroup as NodeGroupConfig
 from lowtide.spec.document import PathInFile
-
-EKS_NODEGROUP = "eks.amazonaws.com/nodegroup"
-EKS_CAPACITY_TYPE = "eks.amazonaws.com/capacityType"
 
 #: Kubelet settings beside maxPodsPerNode that move allocatable (KubeletConfiguration v1beta1).
 _RESERVING = frozenset(
@@ -91,7 +95,7 @@ def uses_spot(at: GroupAt) -> bool:
 def _zones(context: Context, at: GroupAt) -> tuple[str, ...] | None:
     zones = group_zones(context.config, at, context.zones)
     region = context.config.region
-    wrong = [one for one in at.group.availability_zones if not is_zone_of(one, region)]
+    wrong = [one for one in at.group.availability_zones if not catalog.is_zone_of(one, region)]
     for zone in wrong:
         error = InputError(
             f"{zone} is no availability zone of {region}", fix=f"write for instance {region}a"

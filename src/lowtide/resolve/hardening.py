@@ -12,6 +12,7 @@ from lowtide.model.cluster import Hardening, NodeGroup
 from lowtide.model.names import ACCELERATOR, POOL
 from lowtide.resolve.context import Context
 from lowtide.resolve.flags import UNNEEDED_TIME_FLAG, flag_hardening
+from lowtide.resolve.support import DEFAULT_SUPPORT_TYPE
 from lowtide.resolve.tags import GPU_UNNEEDED_TIME, UNNEEDED_TIME_TAG
 
 _ALWAYS = (
@@ -55,7 +56,7 @@ def _cluster_rows(context: Context) -> Iterator[Hardening]:
         yield Hardening(
             key="upgradePolicy.supportType",
             eksctl_value="unset, which EKS takes as EXTENDED",
-            our_value="STANDARD",
+            our_value=DEFAULT_SUPPORT_TYPE,
             why="extended support costs $0.60 instead of $0.10 an hour, without anybody having asked for it",
         )
     if "authentication_mode" not in config.access_config.model_fields_set:

@@ -9,6 +9,7 @@ file (100 MiB of memory, 10 % of the node's file system); Kubernetes "Reserve Co
 
 from __future__ import annotations
 
+from lowtide import catalog
 from lowtide.model.catalog import InstanceType, Offering
 from lowtide.model.cluster import Candidate
 from lowtide.model.quantity import (
@@ -66,7 +67,12 @@ def candidate(
     }
     if one.nvidia_gpus:
         capacity[NVIDIA_GPU] = allocatable[NVIDIA_GPU] = one.nvidia_gpus
-    return Candidate(offering=offering, capacity=capacity, allocatable=allocatable)
+    return Candidate(
+        offering=offering,
+        capacity=capacity,
+        allocatable=allocatable,
+        shape=catalog.described_shape(one.name),
+    )
 
 
 def _usable_disk(disk: int) -> int:

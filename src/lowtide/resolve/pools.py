@@ -12,10 +12,10 @@ from collections.abc import Hashable, Sequence
 from dataclasses import replace
 
 from lowtide.model.cluster import NodeGroup
-from lowtide.model.names import EKSCTL_NODEGROUP, POOL
+from lowtide.model.names import EKS_NODEGROUP, EKSCTL_NODEGROUP, POOL
 
 #: Labels that name the group itself, as eksctl and EKS write them.
-_OWN_NAME = frozenset({EKSCTL_NODEGROUP, "eks.amazonaws.com/nodegroup"})
+_OWN_NAME = frozenset({EKSCTL_NODEGROUP, EKS_NODEGROUP})
 
 
 def with_pools(groups: Sequence[NodeGroup]) -> tuple[NodeGroup, ...]:

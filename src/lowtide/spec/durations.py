@@ -58,12 +58,3 @@ def _exact_ms(text: str) -> Fraction:
             raise ValueError(f"{text!r} has no unit for days: write {int(days[1]) * 24}h")
         raise ValueError(f"{text!r} is not a duration: {_FORM}")
     return sum((Fraction(number) * _UNIT_MS[unit] for number, unit in parts), Fraction(0))
-
-
-def format_duration(milliseconds: int) -> str:
-    """Return whole milliseconds as a duration that ``duration_ms`` reads back: ``1h30m``, ``0s``."""
-    hours, rest = divmod(milliseconds, 3_600_000)
-    minutes, rest = divmod(rest, 60_000)
-    seconds, rest = divmod(rest, 1000)
-    parts = ((hours, "h"), (minutes, "m"), (seconds, "s"), (rest, "ms"))
-    return "".join(f"{number}{unit}" for number, unit in parts if number) or "0s"

@@ -183,11 +183,6 @@ class PolicyFile(Section):
     )
 
 
-def default_policy() -> Policy:
-    """Return the policy of a user without lowtide.yaml."""
-    return Policy()
-
-
 def load_policy(path: str | Path) -> Policy:
     """Return the policy of a file.
 

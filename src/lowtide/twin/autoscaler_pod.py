@@ -10,9 +10,16 @@ from collections.abc import Callable
 from typing import Protocol
 
 from lowtide.engine.options import AutoscalerOptions
-from lowtide.kube.flags import is_autoscaler, template_options
+from lowtide.kube.flag_table import NEWEST_MINOR
+from lowtide.kube.flags import (
+    autoscaler_container,
+    image_minor,
+    is_autoscaler,
+    not_modelled,
+    template_options,
+)
 from lowtide.model.decision import Refusal
-from lowtide.model.kube import Phase, Pod
+from lowtide.model.kube import Phase, Pod, PodSpec
 from lowtide.twin.store import Store
 
 
@@ -37,20 +44,26 @@ class Loop(Protocol):
 
 
 Tell = Callable[[str, str, str, str], None]
+Warn = Callable[[str], None]
 
 
 class AutoscalerPods:
-    """Watches for autoscaler pods. Of several replicas the first to run leads (leader election)."""
+    """Watches for autoscaler pods. Of several replicas the first to run leads (leader election).
+
+    ``tell`` takes actor, action, subject and why of a decision, ``warn`` what the run has to say loudly.
+    """
 
     def __init__(
         self,
         store: Store,
         make_loop: Callable[[AutoscalerOptions], Loop] | None,
         tell: Tell,
+        warn: Warn,
     ) -> None:
         self._store = store
         self._make_loop = make_loop
         self._tell = tell
+        self._warn = warn
         self._leader: str | None = None
         self.loop: Loop | None = None
         """The loop that runs now; a test may put its own here."""
@@ -80,6 +93,8 @@ class AutoscalerPods:
         self.options = options
         self._leader = pod.uid
         self._tell("cluster-autoscaler", "starts", f"pod/{pod.key}", "")
+        for flag in _ignored_flags(pod.spec):
+            self._warn(f"The autoscaler's flag {flag} is not simulated: the run ignores it.")
         self.loop = self._make_loop(options)
         self.loop.start(self._store.kernel.now_ms)
 
@@ -93,3 +108,11 @@ class AutoscalerPods:
         for other in list(self._store.pods.values()):
             if other.phase is Phase.RUNNING and other.deleting_ms is None and other.uid != pod.uid:
                 self._on_running(other)
+
+
+def _ignored_flags(spec: PodSpec) -> tuple[str, ...]:
+    container = autoscaler_container(spec)
+    if container is None:
+        return ()
+    minor = image_minor(container.image) or NEWEST_MINOR
+    return not_modelled(container.command, container.args, minor=minor)

@@ -106,11 +106,10 @@ class Capacity:
         return cached[1]
 
     def _set(self, state: groups.AutoScaling) -> None:
-        if state is self.state:
-            return
-        self.state = state
+        old, self.state = self.state, state
         self._view = None
-        self._store.touch()
+        if any(_has_moved(old.groups[name], new) for name, new in state.groups.items()):
+            self._store.touch()
 
     def _try(self, outcome: groups.Change | groups.Rejected) -> groups.Rejected | None:
         if isinstance(outcome, groups.Rejected):
@@ -178,3 +177,11 @@ class Capacity:
         if instance is not None:
             for hear in self._store.signals.instance_terminating:
                 hear(group, instance)
+
+
+def _has_moved(old: groups.GroupState, new: groups.GroupState) -> bool:
+    """Return whether anything but the group's bookkeeping changed: a retry that fails again is no change."""
+    return old is not new and (
+        (old.desired, old.instances, old.launches, old.windows)
+        != (new.desired, new.instances, new.launches, new.windows)
+    )

@@ -67,6 +67,14 @@ class Workload:
         return max(0, min(job.parallelism, (completions or 1) - self.succeeded))
 
 
+@dataclass(slots=True)
+class _Owned:
+    """What the pods of one owner belong to, and how many of them have not gone."""
+
+    workload: Workload
+    pods: int = 0
+
+
 class Controllers:
     """All controllers of the cluster but DaemonSets."""
 
@@ -80,8 +88,8 @@ class Controllers:
         self.workloads: dict[Meta, Workload] = {}
         self._by_pod: dict[str, Workload] = {}
         """Controllers by the uid of their pods."""
-        self._with_pods: dict[str, Workload] = {}
-        """Controllers with active pods, by uid: few of the many that a long trace creates."""
+        self._owned: dict[str, _Owned] = {}
+        """By the owner's uid those that have pods, ending ones too: few of the many that a long trace creates."""
         self._scales: dict[str, int] | None = None
         """See ``controller_scales``; None until asked for after a change."""
         store.signals.pod_deleting.append(self._on_deleting)
@@ -118,10 +126,16 @@ class Controllers:
         return True
 
     def controller_scales(self) -> dict[str, int]:
-        """Return how many pods each controller with active pods wants, by the uid that owns the pods."""
+        """Return how many pods each controller that has any wants, by the uid that owns the pods.
+
+        One that was scaled to 0 is there until its last pod has gone; one that was deleted is not (the garbage
+        collector deletes pods after their owner).
+        """
         if self._scales is None:
             self._scales = {
-                one.owner.uid: one.wanted for one in self._with_pods.values() if one.owner
+                uid: one.workload.wanted if _owns(one.workload, uid) else 0
+                for uid, one in self._owned.items()
+                if self.workloads.get(one.workload.object.meta) is one.workload
             }
         return self._scales
 
@@ -197,17 +211,23 @@ class Controllers:
         self._store.add_pod(pod)
 
     def _activate(self, workload: Workload, pod: Pod) -> None:
-        if not workload.active:
-            self._with_pods[workload.uid] = workload
-            self._scales = None
+        self._scales = None
         workload.active[pod.key] = None
         self._by_pod[pod.uid] = workload
+        if pod.owner is not None:
+            self._owned.setdefault(pod.owner.uid, _Owned(workload)).pods += 1
 
     def _deactivate(self, workload: Workload, key: str) -> None:
         workload.active.pop(key, None)
         self._scales = None
-        if not workload.active:
-            self._with_pods.pop(workload.uid, None)
+
+    def _forget(self, owner: Owner) -> None:
+        """Count a pod that has gone; with the last one its owner is of no further interest."""
+        owned = self._owned[owner.uid]
+        owned.pods -= 1
+        self._scales = None
+        if not owned.pods:
+            del self._owned[owner.uid]
 
     def _name(self, workload: Workload) -> str:
         meta = workload.object.meta
@@ -256,6 +276,8 @@ class Controllers:
 
     def _on_ended(self, pod: Pod, how: str) -> None:
         workload = self._by_pod.pop(pod.uid, None)
+        if workload is not None and pod.owner is not None:
+            self._forget(pod.owner)
         if workload is None or pod.key not in workload.active:
             return
         self._deactivate(workload, pod.key)
@@ -309,6 +331,11 @@ class Controllers:
             self._reconcile(workload)
 
         self._kernel.after(delay_ms, retry)
+
+
+def _owns(workload: Workload, uid: str) -> bool:
+    """Return whether new pods get this owner; a Deployment keeps its old ReplicaSets at 0."""
+    return workload.owner is not None and workload.owner.uid == uid
 
 
 def _owner(applied: Controlled, uid: str) -> Owner | None:

@@ -9,40 +9,12 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from lowtide.engine.filters import node_affinity_matches, tolerates
-from lowtide.model.kube import (
-    Node,
-    NodeSelectorTerm,
-    Owner,
-    Phase,
-    Pod,
-    PodSpec,
-    Requirement,
-    Toleration,
-)
-from lowtide.model.names import TAINT_NOT_READY, TAINT_UNREACHABLE, TAINT_UNSCHEDULABLE
+from lowtide.engine.template import DAEMON_TOLERATIONS, runs_daemon
+from lowtide.model.kube import Node, NodeSelectorTerm, Owner, Phase, Pod, PodSpec, Requirement
 from lowtide.model.workload import DaemonSet, Meta
 from lowtide.twin.admission import Denied
 from lowtide.twin.rules import WorldRules
 from lowtide.twin.store import DELETED, EVICTED, LOST, Store
-
-#: What the controller adds to every pod (pkg/controller/daemon/util, AddOrUpdateDaemonPodTolerations). A node that
-#: starts is not-ready with the effect NoSchedule, so most daemon pods wait until it is Ready.
-DAEMON_TOLERATIONS = (
-    *(
-        Toleration(key=key, operator="Exists", effect="NoExecute")
-        for key in (TAINT_NOT_READY, TAINT_UNREACHABLE)
-    ),
-    *(
-        Toleration(key=key, operator="Exists", effect="NoSchedule")
-        for key in (
-            "node.kubernetes.io/disk-pressure",
-            "node.kubernetes.io/memory-pressure",
-            "node.kubernetes.io/pid-pressure",
-            TAINT_UNSCHEDULABLE,
-        )
-    ),
-)
 
 #: Taints of these prefixes are not looked at where daemon pods appear in the instant of registration.
 _NODE_CONDITIONS = "node.kubernetes.io/"
@@ -54,7 +26,8 @@ _PODS = "pods"
 class _Daemon:
     object: DaemonSet
     owner: Owner
-    spec: PodSpec
+    stored: DaemonSet
+    """With the template that its pods get: admitted, and with the controller's tolerations."""
     on: dict[str, str] = field(default_factory=dict)
     """Node name to the uid of the pod there."""
 
@@ -85,11 +58,9 @@ class Daemons:
 
     @property
     def view(self) -> tuple[DaemonSet, ...]:
-        """All DaemonSets, with templates as admission stores them."""
+        """All DaemonSets, with the templates that their pods get."""
         if self._view is None:
-            self._view = tuple(
-                dataclasses.replace(one.object, template=one.spec) for one in self._sets.values()
-            )
+            self._view = tuple(one.stored for one in self._sets.values())
         return self._view
 
     def apply(self, applied: DaemonSet) -> Denied | None:
@@ -104,11 +75,9 @@ class Daemons:
         if old is not None:
             self.delete(applied.meta)
         owner = Owner(kind="DaemonSet", name=applied.meta.name, uid=self._store.new_uid())
-        daemon = _Daemon(
-            object=applied,
-            owner=owner,
-            spec=dataclasses.replace(spec, tolerations=(*spec.tolerations, *DAEMON_TOLERATIONS)),
-        )
+        template = dataclasses.replace(spec, tolerations=(*spec.tolerations, *DAEMON_TOLERATIONS))
+        stored = dataclasses.replace(applied, template=template)
+        daemon = _Daemon(object=applied, owner=owner, stored=stored)
         self._sets[applied.meta] = daemon
         for node in list(self._store.nodes.values()):
             self._place(daemon, node)
@@ -131,21 +100,18 @@ class Daemons:
             self._place(daemon, node)
 
     def _place(self, daemon: _Daemon, node: Node) -> None:
-        if node.name in daemon.on or not node_affinity_matches(daemon.spec, node):
+        if node.name in daemon.on:
             return
-        instant = self._rules.daemons_instant
-        taints = node.taints
-        if instant:
-            taints = tuple(one for one in taints if not one.key.startswith(_NODE_CONDITIONS))
-        if not tolerates(daemon.spec, taints):
+        instant, spec = self._rules.daemons_instant, daemon.stored.template
+        if not runs_daemon(_without_conditions(node) if instant else node, daemon.stored):
             return
         self._numbers[daemon.object.meta] = self._numbers.get(daemon.object.meta, 0) + 1
-        fits = instant or self._fits(daemon.spec, node)
+        fits = instant or self._fits(spec, node)
         pod = Pod(
             name=f"{daemon.object.meta.name}-{self._numbers[daemon.object.meta]:03d}",
             namespace=daemon.object.meta.namespace,
             uid=self._store.new_uid(),
-            spec=daemon.spec if fits else _pinned(daemon.spec, node.name),
+            spec=spec if fits else _pinned(spec, node.name),
             owner=daemon.owner,
             node_name=node.name if fits else None,
             phase=Phase.RUNNING if instant else Phase.PENDING,
@@ -175,6 +141,11 @@ class Daemons:
         node = self._store.nodes.get(name)
         if node is not None and how != LOST:
             self._place(daemon, node)
+
+
+def _without_conditions(node: Node) -> Node:
+    taints = tuple(one for one in node.taints if not one.key.startswith(_NODE_CONDITIONS))
+    return dataclasses.replace(node, taints=taints)
 
 
 def _pinned(spec: PodSpec, node: str) -> PodSpec:

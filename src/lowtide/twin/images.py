@@ -7,7 +7,7 @@ is paid.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from lowtide.model.policy import Timings
 from lowtide.model.quantity import MIB
@@ -50,12 +50,18 @@ def pull_seconds(size: int, timings: Timings) -> float:
     return size / MIB / timings.image_pull_mib_per_s
 
 
-def route(image: str, *, private: bool, s3_gateway_endpoint: bool) -> str | None:
-    """Return the priced way of a pull: ``nat``, ``s3``, or None for a node with a public address.
+def routes(
+    image: str, zone: str, *, nat_zones: Collection[str], s3_gateway_endpoint: bool
+) -> tuple[str, ...]:
+    """Return what a private node's pull crosses, as ``Transfer`` names it; each is priced by itself.
 
     ECR keeps layers in S3, which the gateway endpoint reaches without NAT (Amazon ECR user guide, "Create the
-    Amazon S3 gateway endpoint"); public registries, public.ecr.aws among them, are on the internet.
+    Amazon S3 gateway endpoint"); public registries, public.ecr.aws among them, are on the internet. A NAT gateway in
+    another zone is reached across zones, and that is paid as well (VPC user guide, "Pricing for NAT gateways"). Without a
+    gateway of ours nothing is known of the way, and nothing is priced.
     """
-    if not private:
-        return None
-    return "s3" if s3_gateway_endpoint and _ECR.match(image) else "nat"
+    if s3_gateway_endpoint and _ECR.match(image):
+        return ("s3",)
+    if not nat_zones:
+        return ()
+    return ("nat",) if zone in nat_zones else ("nat", "cross-zone")

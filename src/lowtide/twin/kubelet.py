@@ -98,16 +98,17 @@ class Kubelet:
         return ready_ms
 
     def _fetch(self, image: str, node: Node) -> int:
-        """Record the transfer of an image and return its duration in ms."""
+        """Record the transfers of an image and return its duration in ms."""
         size = images.size_bytes(image, self._rules.timings)
         machine = self._nodes.by_node.get(node.name)
-        way = images.route(
-            image,
-            private=machine is not None and machine.group.private,
-            s3_gateway_endpoint=self._rules.s3_gateway_endpoint,
-        )
-        if way is not None:
-            self._transferred(way, size)
+        if machine is not None and machine.group.private:
+            for way in images.routes(
+                image,
+                machine.instance.zone,
+                nat_zones=self._rules.nat_zones,
+                s3_gateway_endpoint=self._rules.s3_gateway_endpoint,
+            ):
+                self._transferred(way, size)
         return whole_ms(images.pull_seconds(size, self._rules.timings))
 
     def _start(self, pod: Pod, ready_ms: int) -> None:

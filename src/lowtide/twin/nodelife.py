@@ -30,7 +30,7 @@ class Machine:
     instance: Instance
     name: str
     interrupted: bool = False
-    terminating: bool = False
+    terminating_ms: int | None = None
     registered: bool = False
     serving: bool = False
     """Whether its node is Ready and offers its GPUs."""
@@ -89,7 +89,7 @@ class NodeLife:
         self._recount(machine)
 
     def _register(self, machine: Machine) -> None:
-        if machine.terminating or machine.ended_ms is not None:
+        if machine.terminating_ms is not None or machine.ended_ms is not None:
             return
         self._add(machine, ready=False, created_ms=self._kernel.now_ms)
         self._kernel.after(machine.group.ready_ms, lambda: self._become_ready(machine))
@@ -183,7 +183,7 @@ class NodeLife:
         self._recount(machine)
 
     def _on_terminating(self, _group: str, instance: Instance) -> None:
-        self.machines[instance.id].terminating = True
+        self.machines[instance.id].terminating_ms = self._kernel.now_ms
 
     def _on_gone(self, _group: str, instance: Instance, interrupted: bool) -> None:  # noqa: FBT001
         machine = self.machines[instance.id]

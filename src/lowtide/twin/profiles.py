@@ -6,7 +6,7 @@ cluster, in the conformance tests from a recorded scenario.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lowtide.cloud.groups import GroupConfig, Offer
@@ -75,7 +75,7 @@ def _profile(group: NodeGroup, region: str, timings: Timings) -> GroupProfile:
             one.offering.instance_type.name: NodeProfile(
                 capacity=one.capacity,
                 allocatable=one.allocatable,
-                arch=_arch(one.offering.instance_type.arch),
+                arch=one.offering.instance_type.arch,
             )
             for one in group.candidates
         },
@@ -104,7 +104,7 @@ def _config(group: NodeGroup, timings: Timings) -> GroupConfig:
             for one in group.candidates
         ),
         tags=group.asg_tags,
-        shapes=tuple(_shape(one) for one in group.candidates),
+        shapes=_shapes(group.candidates),
         on_demand_base=group.on_demand_base,
         on_demand_percent=group.on_demand_percent,
         allocation_strategy=group.allocation_strategy,
@@ -118,19 +118,10 @@ def _config(group: NodeGroup, timings: Timings) -> GroupConfig:
     )
 
 
-def _shape(candidate: Candidate) -> InstanceShape:
-    kind = candidate.offering.instance_type
-    return InstanceShape(
-        name=kind.name,
-        vcpu=kind.vcpu,
-        memory_mib=kind.memory_mib,
-        gpu=kind.gpu.count if kind.gpu is not None and not kind.gpu.fractional else 0,
-        arch=_arch(kind.arch),
-    )
-
-
-def _arch(text: str) -> str:
-    return {"x86_64": "amd64", "arm64": "arm64"}.get(text, text)
+def _shapes(candidates: Sequence[Candidate]) -> tuple[InstanceShape, ...]:
+    """Return the types as the autoscaler knows them, none at all when it does not know the first."""
+    known = [one.shape for one in candidates if one.shape is not None]
+    return tuple(known) if candidates[0].shape is not None else ()
 
 
 def node_labels(profile: GroupProfile, name: str, zone: str, instance_type: str) -> dict[str, str]:

@@ -57,6 +57,8 @@ class Recorder:
         self.decisions: list[DecisionRow] = []
         self.transfers: list[Transfer] = []
         self.states: list[StateRow] = []
+        self.notices: dict[str, None] = {}
+        """What the run has to say loudly, each once."""
         self.log: list[str] = []
         self._seen_version = -1
 
@@ -97,6 +99,10 @@ class Recorder:
         )
         self.decisions.append(row)
         self.note(f"{actor} {action} {subject}" + (f": {why}" if why else ""))
+
+    def warn(self, text: str) -> None:
+        """Add what must be said beside every figure of the run; saying it again adds nothing."""
+        self.notices[text] = None
 
     def transferred(self, way: str, size: int) -> None:
         """Add bytes that crossed a priced boundary."""
@@ -198,6 +204,7 @@ def instance_usage(machine: Machine) -> InstanceUsage:
         gpus=machine.node.gpus,
         launched_ms=max(0, instance.launched_ms),
         ended_ms=_from_start(machine.ended_ms),
+        terminating_ms=_from_start(machine.terminating_ms),
         usd_per_hour=purchase.usd_per_hour(
             machine.group.config, instance.capacity_type, instance.instance_type
         ),

@@ -26,6 +26,7 @@ class WorldRules:
     ``pod_start_ms``: how long a bound pod takes to run, instead of pulling its images.
     ``pod_grace_ms``: how long a running pod takes to end once it is deleted.
     ``job_backoff``: the Job controller waits before it replaces a lost pod.
+    ``nat_zones``: where the cluster's own NAT gateways are; empty for none, or for a network that is not ours.
     """
 
     start_ms: int = 0
@@ -37,5 +38,6 @@ class WorldRules:
     job_backoff: bool = True
     extended_resource_toleration: bool = True
     s3_gateway_endpoint: bool = True
+    nat_zones: tuple[str, ...] = ()
     timings: Timings = field(default_factory=Timings)
     seed: int = 0

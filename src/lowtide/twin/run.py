@@ -3,7 +3,8 @@
 Why it exists: it is the twin's front door. It builds the world, lets time pass, and knows when to stop.
 
 A run ends at the scenario's ``until``, at its longest duration, or when it is quiet: nothing but periodic loops is
-left, every timer and back-off has run out, and a whole hour has changed nothing since.
+left, every timer and back-off has run out, and a whole hour has changed nothing since. That hour is needed to see that
+it is quiet and is no part of the run: nobody would have waited, or paid, for it.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from lowtide.twin.recorder import instance_usage
 from lowtide.twin.rules import HOUR_MS, WorldRules
 from lowtide.twin.world import World
 
+QUIET = "quiet"
 QUIET_MS = HOUR_MS
 #: How often the end of a quiet run is looked for, and progress reported, in ms of the run.
 LOOK_EVERY_MS = 60_000
@@ -50,6 +52,8 @@ def run(  # noqa: PLR0913 - the six facts of a run, each named
         pod_grace_ms=round(policy.timings.pod_grace_s * 1000),
         extended_resource_toleration=policy.extended_resource_toleration,
         s3_gateway_endpoint=cluster.network.s3_gateway_endpoint,
+        # eksctl puts a single gateway into the first zone (pkg/cfn/builder/vpc.go), several into one zone each.
+        nat_zones=cluster.zones[: cluster.network.nat_gateways],
         timings=policy.timings,
         seed=seed,
     )
@@ -109,9 +113,9 @@ class Clock:
         due_ms = kernel.next_ms
         quiet_ms = self._quiet_at()
         if quiet_ms is not None and (due_ms is None or due_ms > quiet_ms):
-            return self._stop(quiet_ms, "quiet")
+            return self._stop(quiet_ms, QUIET)
         if due_ms is None:
-            return self._stop(self._world.store.changed_ms + QUIET_MS, "quiet")
+            return self._stop(self._world.store.changed_ms + QUIET_MS, QUIET)
         if self._limit_ms is not None and due_ms > self._limit_ms:
             return self._stop(self._limit_ms, self._limit)
         kernel.now_ms = due_ms
@@ -132,6 +136,7 @@ class Clock:
         if self._kernel.work:
             self._idle_since_ms = None
             return None
+        self._world.waits.hear()
         changed_ms = self._world.store.changed_ms
         if self._idle_since_ms is None or changed_ms > self._idle_since_ms:
             self._idle_since_ms = now_ms
@@ -144,20 +149,30 @@ class Clock:
 
 
 def record_of(world: World, cluster: str, ended: str) -> RunRecord:
-    """Return what happened in a world until now."""
+    """Return what happened in a world until now, or until it fell quiet."""
     recorder = world.recorder
+    end_ms = _quiet_since_ms(world) if ended == QUIET else world.kernel.now_ms
     machines = world.nodes.machines.values()
     return RunRecord(
         cluster=cluster,
         seed=world.rules.seed,
         ended=ended,
-        duration_ms=world.kernel.now_ms,
+        duration_ms=end_ms,
         instances=tuple(instance_usage(one) for one in machines),
         pods=recorder.pod_usages(),
         transfers=tuple(recorder.transfers),
         states=tuple(recorder.states),
-        decisions=tuple(recorder.decisions),
+        decisions=tuple(one for one in recorder.decisions if one.at_ms <= end_ms),
         refused=world.waits.refused(recorder.pods.values(), world.capacity),
         interruptions=sum(1 for one in machines if one.interrupted),
+        notices=tuple(recorder.notices),
         log=tuple(recorder.log),
     )
+
+
+def _quiet_since_ms(world: World) -> int:
+    """Return when the last thing happened: a change, an answer to a pod, or a decision that repeats no earlier one."""
+    told: dict[tuple[str, str, str, str], int] = {}
+    for row in world.recorder.decisions:
+        told.setdefault((row.actor, row.action, row.subject, row.why), row.at_ms)
+    return max(world.store.changed_ms, world.waits.answered_ms, *told.values())

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from lowtide.engine.options import AutoscalerOptions
 from lowtide.engine.scheduler import SCHEDULER_NAME
+from lowtide.model.asg import missing_tags
 from lowtide.model.decision import Placements, Refusal
 from lowtide.model.kube import Pod
 from lowtide.model.run import RefusedPods
@@ -34,6 +35,9 @@ class Waits:
         """By the uid of pods that ended waiting."""
         self._indexed = Placements()
         self._by_pod: dict[str, list[Refusal]] = {}
+        self._answered: frozenset[str] = frozenset()
+        self.answered_ms = 0
+        """When the autoscaler last began or ceased to refuse a pod, as far as ``hear`` was called."""
         store.signals.pod_ended.append(self._on_pod_ended)
 
     def refused(
@@ -56,6 +60,14 @@ class Waits:
             )
             for (_, reasons), many in grouped.items()
         )
+
+    def hear(self) -> None:
+        """Take note of which pods the autoscaler refuses now: its answer is news although it changes nothing."""
+        loop = self._autoscalers.loop
+        refused = frozenset(loop.refusals) if loop is not None else frozenset()
+        if refused != self._answered:
+            self._answered = refused
+            self.answered_ms = self._store.kernel.now_ms
 
     def _was_refused(self, history: PodHistory) -> bool:
         pod = self._store.current(history.last) or history.last
@@ -105,12 +117,7 @@ def _undiscovered(capacity: Capacity, options: AutoscalerOptions | None) -> Reas
         return {}
     result: Reasons = {}
     for name, group in capacity.state.groups.items():
-        tags = group.config.tags
-        missing = [
-            key
-            for key, value in options.discovery_tags
-            if key not in tags or (value and tags[key] != value)
-        ]
+        missing = missing_tags(group.config.tags, options.discovery_tags)
         if missing or not options.discovery_tags:
             result[f"group/{name}"] = (
                 f"not discovered by the autoscaler: tag {', '.join(missing)} is missing"

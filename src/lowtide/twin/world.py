@@ -15,7 +15,7 @@ from lowtide.engine.options import AutoscalerOptions, SchedulerProfile
 from lowtide.kube.priorities import KEY as PRIORITIES
 from lowtide.kube.priorities import parse_priorities
 from lowtide.model.kube import Pod, PodDisruptionBudget, Taint
-from lowtide.model.names import SYSTEM_NAMESPACE
+from lowtide.model.names import PRIORITY_EXPANDER_CONFIG_MAP, SYSTEM_NAMESPACE
 from lowtide.model.snapshot import Snapshot
 from lowtide.model.workload import (
     BarePod,
@@ -44,9 +44,8 @@ from lowtide.twin.scheduling import Scheduling
 from lowtide.twin.store import EVICTED, Store
 from lowtide.twin.waits import Waits
 
-#: The priority expander's ConfigMap (expander/priority/priority.go).
 PRIORITY_CONFIG_MAP = Meta(
-    kind="ConfigMap", name="cluster-autoscaler-priority-expander", namespace=SYSTEM_NAMESPACE
+    kind="ConfigMap", name=PRIORITY_EXPANDER_CONFIG_MAP, namespace=SYSTEM_NAMESPACE
 )
 
 
@@ -83,9 +82,15 @@ class World:
         self.controllers = Controllers(self.store, rules, self.kubelet.delete, self.decide)
         self.daemons = Daemons(self.store, rules, self.controllers.admit, self.kubelet.delete)
         self.scheduling = Scheduling(
-            self.store, SchedulerProfile(seed=rules.seed), self.snapshot, self._unschedulable
+            self.store,
+            SchedulerProfile(seed=rules.seed),
+            self.snapshot,
+            self._unschedulable,
+            self.recorder.warn,
         )
-        self.autoscalers = AutoscalerPods(self.store, self._loop_maker(make_loop), self.decide)
+        self.autoscalers = AutoscalerPods(
+            self.store, self._loop_maker(make_loop), self.decide, self.recorder.warn
+        )
         self.waits = Waits(self.store, self.scheduling, self.autoscalers)
         self.recorder.listen()
         self._priority_view: tuple[KubeObject | None, Mapping[int, tuple[str, ...]] | None] = (

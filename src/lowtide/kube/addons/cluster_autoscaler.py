@@ -146,7 +146,7 @@ def _namespace_rules() -> list[Manifest]:
         _rule("coordination.k8s.io", (lease,), ["get", "update"], only=(NAME,)),
         _rule("", (status,), ["create", "list", "watch"]),
         _rule("", (status,), ["get", "update", "delete"], only=(f"{NAME}-status",)),
-        _rule("", (status,), ["get"], only=(f"{NAME}-priority-expander",)),
+        _rule("", (status,), ["get"], only=(names.PRIORITY_EXPANDER_CONFIG_MAP,)),
     ]
 
 
