@@ -11,6 +11,7 @@ from lowtide.engine.autoscaler import autoscale, started
 from lowtide.engine.balancing import are_similar, split
 from lowtide.engine.equivalence import pod_groups
 from lowtide.engine.estimator import estimate
+from lowtide.engine.events import pod_events
 from lowtide.engine.ledger import Ledger
 from lowtide.engine.memory import AutoscalerMemory
 from lowtide.engine.options import AutoscalerOptions
@@ -126,7 +127,8 @@ def test_every_group_that_cannot_help_is_refused_with_its_reason(
     decision = run(snapshot(groups=(group("gpu-a", **change),), pods=pods(1, one)))
     assert sizes(decision) == {}
     assert [(each.subject, each.reasons) for each in decision.refusals] == [("gpu-a", (reason,))]
-    assert decision.events[0].message == f"pod didn't trigger scale-up: 1 {reason}"
+    (event,) = pod_events(decision)
+    assert event.message == f"pod didn't trigger scale-up: 1 {reason}"
 
 
 def test_a_group_without_the_discovery_tag_does_not_exist() -> None:
@@ -450,3 +452,18 @@ def test_an_unhealthy_cluster_is_left_alone() -> None:
     decision = run(world)
     assert sizes(decision) == {}
     assert [one.reason for one in decision.events] == ["ClusterUnhealthy"]
+
+
+def test_pods_that_triggered_a_scale_up_are_told_of_the_whole_plan() -> None:
+    events = pod_events(run(snapshot(groups=ZONES[:1], pods=pods(2))))
+    assert [one.subject for one in events] == ["Pod/default/train-0", "Pod/default/train-1"]
+    assert {one.message for one in events} == {"pod triggered scale-up: [{gpu-a 0->2 (max: 10)}]"}
+
+
+def test_pods_of_many_controllers_with_one_shape_are_refused_together() -> None:
+    many = tuple(
+        pods(1, replace(GPU_SPEC, requests={NVIDIA_GPU: 2}), name=f"job{index}")[0]
+        for index in range(5)
+    )
+    (refusal,) = run(snapshot(groups=ZONES[:1], pods=many)).refusals
+    assert len(refusal.pods) == 5

@@ -208,7 +208,7 @@ def test_no_node_is_ever_over_capacity_and_every_pod_is_placed_or_refused(
         here = [by_key[each.pod] for each in result.placed if each.node == one.name]
         for name in (CPU, NVIDIA_GPU):
             assert sum(pod.spec.requests[name] for pod in here) <= one.allocatable[name]
-    named = {each.pod for each in result.refusals}
+    named = {pod for each in result.refusals for pod in each.pods}
     assert named == set(result.refused)
 
 

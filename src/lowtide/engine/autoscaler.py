@@ -6,7 +6,7 @@ has no clock and does nothing itself; when to run again is told by ``scaled_up``
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 
 from lowtide.engine import clusterstate, provider, tags
@@ -24,11 +24,12 @@ from lowtide.engine.options import SECOND, AutoscalerOptions
 from lowtide.engine.provider import KnownGroup
 from lowtide.engine.scaledown import scale_down
 from lowtide.engine.scaleup import scale_up
+from lowtide.engine.shapes import is_monotone
 from lowtide.engine.template import Template, from_group, from_node, is_good_source, overlaid
 from lowtide.engine.work import Work
 from lowtide.model import names
 from lowtide.model.decision import Decision, RemoveTaint, SetDesired, TerminateInstance
-from lowtide.model.kube import Node, Pod
+from lowtide.model.kube import Node, Pod, PodSpec
 from lowtide.model.quantity import NVIDIA_GPU
 from lowtide.model.snapshot import Snapshot
 
@@ -287,7 +288,7 @@ def _unschedulable(work: Work) -> list[Pod]:
         and pod.spec.priority >= cutoff
     ]
     waiting += _from_drained_nodes(work)
-    hopeless: list[Pod] = []
+    hopeless = _Hopeless(work)
     result = []
     states = list(work.ledger)
     for pod in sorted(waiting, key=lambda one: -one.spec.priority):
@@ -299,19 +300,43 @@ def _unschedulable(work: Work) -> list[Pod]:
     return result
 
 
-def _place(work: Work, pod: Pod, states: list[NodeState], hopeless: list[Pod]) -> str:
+class _Hopeless:
+    """Pods that found no room, so that their like need not look.
+
+    Upstream lets one failure speak for all equal pods of a controller. Where only filling nodes can have happened since, it speaks for
+    every pod of the shape, which is the same answer sooner.
+    """
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._shapes: set[Hashable] = set()
+        self._owners: dict[str, list[PodSpec]] = {}
+
+    def add(self, pod: Pod) -> None:
+        """Remember that the pod fits nowhere."""
+        if is_monotone(pod.spec):
+            self._shapes.add(self._work.shapes.of(pod, self._work.ledger))
+        elif pod.owner is not None:
+            self._owners.setdefault(pod.owner.uid, []).append(pod.spec)
+
+    def has(self, pod: Pod) -> bool:
+        """Return whether a pod like this one fits nowhere."""
+        if is_monotone(pod.spec):
+            return self._work.shapes.of(pod, self._work.ledger) in self._shapes
+        known = self._owners.get(pod.owner.uid, ()) if pod.owner is not None else ()
+        return any(same_shape(one, pod.spec) for one in known)
+
+
+def _place(work: Work, pod: Pod, states: list[NodeState], hopeless: _Hopeless) -> str:
     hint = work.before.hints.get(pod.key, "")
     if hint in work.ledger.nodes and fits(pod, work.ledger.nodes[hint], work.ledger):
         work.ledger.place(pod, hint)
         return hint
-    # One failure speaks for all equal pods of a controller.
-    if pod.owner is not None and any(
-        one.owner == pod.owner and same_shape(one.spec, pod.spec) for one in hopeless
-    ):
+    if hopeless.has(pod):
         return ""
     found = first_fit(pod, states, work.cursor, work.ledger)
     if found is None:
-        hopeless.append(pod)
+        hopeless.add(pod)
         return ""
     work.cursor = found + 1
     work.ledger.place(pod, states[found].node.name)

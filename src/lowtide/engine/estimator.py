@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 
 from lowtide.engine.equivalence import PodGroup
 from lowtide.engine.filters import SPREAD_BROKEN, first_fit, fits, refuse
 from lowtide.engine.ledger import Ledger, NodeState
+from lowtide.engine.shapes import Shapes, is_monotone
 from lowtide.engine.template import Template
 from lowtide.model import names
 from lowtide.model.kube import Node, Pod
@@ -52,12 +53,20 @@ class _Packing:
         self.scheduled: list[Pod] = []
         self.cursor = 0
         self.open = True
+        self.shapes = Shapes()
+        self.full_for: set[Hashable] = set()
 
     def add(self, pods: Sequence[Pod]) -> None:
         """Pack the pods of one equivalence group."""
+        shape = self.shapes.of(pods[0], self.ledger)
+        if shape in self.full_for:
+            return
         rest = self._on_existing(pods)
         if self.open:
             self._on_new(rest)
+        elif rest and is_monotone(pods[0].spec):
+            # No node is added any more and those there only become fuller.
+            self.full_for.add(shape)
 
     def _on_existing(self, pods: Sequence[Pod]) -> Sequence[Pod]:
         for index, pod in enumerate(pods):

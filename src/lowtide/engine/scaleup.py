@@ -5,7 +5,7 @@ core/scaleup/orchestrator at 1.36.1. One winner a loop; every refusal names the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from lowtide.engine import clusterstate
 from lowtide.engine.balancing import similar_groups, split
@@ -55,8 +55,12 @@ def _schedulable(work: Work, name: str, groups: Sequence[PodGroup]) -> list[PodG
     template = work.templates[name]
     state = add_copy(template, template.node.name, work.ledger)
     fitting = []
+    answers: dict[Hashable, tuple[str, ...]] = {}
     for group in groups:
-        reasons = refuse(group.exemplar, state, work.ledger)
+        shape = work.shapes.of(group.exemplar, work.ledger)
+        if shape not in answers:
+            answers[shape] = refuse(group.exemplar, state, work.ledger)
+        reasons = answers[shape]
         if reasons:
             group.refused[name] = reasons
         else:
@@ -120,13 +124,16 @@ def _grow(work: Work, options: list[Option], helped: dict[str, list[PodGroup]]) 
     plan = split([work.groups[one] for one in (chosen, *_in_random_order(work, similar))], nodes)
     why = _why(work, options, best, plan)
     pods = tuple(pod.key for pod in best.pods)
-    text = ", ".join(
-        f"{{{group.name} {group.target}->{target} (max: {group.max_size})}}"
-        for group, target in plan
-    )
     for group, target in plan:
         work.commands.append(
-            SetDesired(group=group.name, old=group.target, new=target, pods=pods, why=why)
+            SetDesired(
+                group=group.name,
+                old=group.target,
+                new=target,
+                max_size=group.max_size,
+                pods=pods,
+                why=why,
+            )
         )
         work.event(
             "ScaledUpGroup",
@@ -137,8 +144,6 @@ def _grow(work: Work, options: list[Option], helped: dict[str, list[PodGroup]]) 
         clusterstate.register_scale_up(work, group.name, target - group.target)
         work.groups[group.name] = resized(group, target, work.now_ms)
         work.added[group.name] = work.now_ms
-    for pod in pods:
-        work.event("TriggeredScaleUp", f"Pod/{pod}", f"pod triggered scale-up: [{text}]")
     work.scaled_up = True
     work.scaled_up_ms = work.now_ms
 
@@ -163,20 +168,15 @@ def _why(
 
 
 def _report(work: Work, groups: Sequence[PodGroup], skipped: dict[str, str]) -> None:
+    """Say why no group helps, once for all pods with the same reasons."""
+    alike: dict[tuple[tuple[str, tuple[str, ...]], ...], list[str]] = {}
     for group in groups:
-        if group.schedulable:
-            continue
-        reasons = {**group.refused, **{name: (why,) for name, why in skipped.items()}}
-        counts: dict[str, int] = {}
-        for many in reasons.values():
-            for reason in many:
-                counts[reason] = counts.get(reason, 0) + 1
-        said = ", ".join(f"{count} {reason}" for reason, count in sorted(counts.items()))
-        for pod in group.pods:
-            work.event(
-                "NotTriggerScaleUp", f"Pod/{pod.key}", f"pod didn't trigger scale-up: {said}"
-            )
-            work.refusals.extend(
-                Refusal(pod=pod.key, scope="group", subject=name, reasons=many)
-                for name, many in reasons.items()
-            )
+        if not group.schedulable:
+            reasons = {**group.refused, **{name: (why,) for name, why in skipped.items()}}
+            pods = alike.setdefault(tuple(sorted(reasons.items())), [])
+            pods.extend(pod.key for pod in group.pods)
+    work.refusals.extend(
+        Refusal(pods=tuple(pods), scope="group", subject=name, reasons=why)
+        for reasons_of_all, pods in alike.items()
+        for name, why in reasons_of_all
+    )

@@ -6,13 +6,16 @@ break ties by a pure hash. What it refuses it explains, node by node.
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
+
 from lowtide.engine.choice import pick
 from lowtide.engine.filters import fits, reasons_by_node
 from lowtide.engine.ledger import Ledger
 from lowtide.engine.options import SchedulerProfile
 from lowtide.engine.scores import total_scores
+from lowtide.engine.shapes import Shapes, is_monotone
 from lowtide.model.decision import Placement, Placements, Refusal
-from lowtide.model.kube import Phase, Pod, PodSpec
+from lowtide.model.kube import Phase, Pod
 from lowtide.model.snapshot import Snapshot
 
 SCHEDULER_NAME = "default-scheduler"
@@ -44,27 +47,27 @@ def schedule_on(
     """Place pods on a ledger, which afterwards holds them."""
     placed: list[Placement] = []
     refused: list[str] = []
-    refusals: list[Refusal] = []
     # A pod of a shape that was just refused is refused too: the ledger has only become fuller.
-    hopeless: dict[int, PodSpec] = {}
-    explained: dict[int, tuple[Refusal, ...]] = {}
+    alike: dict[Hashable, list[str]] = {}
+    reasons: dict[Hashable, Mapping[str, tuple[str, ...]]] = {}
+    shapes = Shapes()
     for pod in sorted(pending, key=_queue_order):
-        spec = pod.spec
-        if id(spec) in hopeless and _is_monotone(spec):
-            refused.append(pod.key)
-            refusals.extend(_renamed(explained[id(spec)], pod.key))
+        shape = shapes.of(pod, ledger) if is_monotone(pod.spec) else pod.key
+        node = "" if shape in alike else best_node(pod, ledger, profile, now_ms=now_ms)
+        if node:
+            ledger.place(pod, node)
+            placed.append(Placement(pod=pod.key, node=node))
             continue
-        node = best_node(pod, ledger, profile, now_ms=now_ms)
-        if node is None:
-            refused.append(pod.key)
-            reasons = _refusals(pod, ledger)
-            refusals.extend(reasons)
-            hopeless[id(spec)] = spec
-            explained[id(spec)] = reasons
-            continue
-        ledger.place(pod, node)
-        placed.append(Placement(pod=pod.key, node=node))
-    return Placements(placed=tuple(placed), refused=tuple(refused), refusals=tuple(refusals))
+        refused.append(pod.key)
+        if shape not in alike:
+            reasons[shape] = reasons_by_node(pod, ledger)
+        alike.setdefault(shape, []).append(pod.key)
+    refusals = tuple(
+        Refusal(pods=tuple(alike[shape]), scope="node", subject=name, reasons=why)
+        for shape, by_node in reasons.items()
+        for name, why in by_node.items()
+    )
+    return Placements(placed=tuple(placed), refused=tuple(refused), refusals=refusals)
 
 
 def best_node(pod: Pod, ledger: Ledger, profile: SchedulerProfile, *, now_ms: int) -> str | None:
@@ -84,22 +87,3 @@ def best_node(pod: Pod, ledger: Ledger, profile: SchedulerProfile, *, now_ms: in
 
 def _queue_order(pod: Pod) -> tuple[int, int, str]:
     return (-pod.spec.priority, pod.created_ms, pod.key)
-
-
-def _is_monotone(spec: PodSpec) -> bool:
-    """Placing other pods cannot make such a pod fit: it has no affinity and no spread to others."""
-    return not spec.spread and not spec.affinity.pod_required
-
-
-def _refusals(pod: Pod, ledger: Ledger) -> tuple[Refusal, ...]:
-    return tuple(
-        Refusal(pod=pod.key, scope="node", subject=name, reasons=reasons)
-        for name, reasons in reasons_by_node(pod, ledger).items()
-    )
-
-
-def _renamed(reasons: tuple[Refusal, ...], key: str) -> list[Refusal]:
-    return [
-        Refusal(pod=key, scope=one.scope, subject=one.subject, reasons=one.reasons)
-        for one in reasons
-    ]

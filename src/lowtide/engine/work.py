@@ -21,6 +21,7 @@ from lowtide.engine.memory import (
 )
 from lowtide.engine.options import AutoscalerOptions
 from lowtide.engine.provider import KnownGroup, KnownInstance
+from lowtide.engine.shapes import Shapes
 from lowtide.engine.template import Template
 from lowtide.model import names
 from lowtide.model.decision import Command, Event, Refusal
@@ -93,6 +94,7 @@ class Work:
         self.scaled_up = False
         self.tainted = False
         self.scale_down_disabled = False
+        self.shapes = Shapes()
 
     def _ledger(self, base: BaseLedger | None) -> tuple[Ledger, BaseLedger]:
         nodes, pods = self.snapshot.nodes, self.snapshot.pods

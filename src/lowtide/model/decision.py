@@ -12,12 +12,13 @@ from lowtide.model.kube import Taint
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """One node or group that cannot take a pod, in the field's own words.
+    """One node or group that cannot take some pods, in the field's own words.
 
-    ``scope`` is ``node`` or ``group``; ``reasons`` hold such sentences as "Insufficient nvidia.com/gpu".
+    ``pods`` (``namespace/name``) are alike in what they are refused for; ``scope`` is ``node`` or ``group``; ``reasons`` hold such
+    sentences as "Insufficient nvidia.com/gpu".
     """
 
-    pod: str
+    pods: tuple[str, ...]
     scope: str
     subject: str
     reasons: tuple[str, ...]
@@ -47,6 +48,7 @@ class SetDesired:
     group: str
     old: int
     new: int
+    max_size: int = 0
     pods: tuple[str, ...] = ()
     why: str = ""
 

@@ -175,7 +175,8 @@ class AutoscalerLoop:
     def _carry_out(self, decision: Decision) -> None:
         refusals: dict[str, list[Refusal]] = {}
         for one in decision.refusals:
-            refusals.setdefault(one.pod, []).append(one)
+            for pod in one.pods:
+                refusals.setdefault(pod, []).append(one)
         self.refusals = {pod: tuple(many) for pod, many in refusals.items()}
         for command in decision.commands:
             self._execute(command)

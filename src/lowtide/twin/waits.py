@@ -97,7 +97,8 @@ class Waits:
             self._indexed = last
             self._by_pod = {}
             for one in last.refusals:
-                self._by_pod.setdefault(one.pod, []).append(one)
+                for pod in one.pods:
+                    self._by_pod.setdefault(pod, []).append(one)
         return self._by_pod
 
     def _cause(self, pod: Pod, reasons: Mapping[str, tuple[str, ...]]) -> str:
