@@ -33,7 +33,9 @@ from lowtide.twin.profiles import GroupProfile, NodeProfile
 from lowtide.twin.rules import WorldRules
 from lowtide.twin.world import MakeLoop, World
 
-TIMINGS = Timings(image_mib=600.0, image_pull_mib_per_s=60.0)
+TIMINGS = Timings(
+    image_mib=600.0, image_sizes_mib={"example.org/train": 600.0}, image_pull_mib_per_s=60.0
+)
 GPU_TAINT = Taint(key=NVIDIA_GPU, value="true")
 
 

@@ -157,3 +157,22 @@ def test_a_stopped_autoscaler_leaves_its_mark_and_does_no_more(
     run_to(world, 60)
     assert is_marked(world)
     assert world.capacity.state.groups["general"].live == 2
+
+
+def test_a_node_whose_termination_aws_refuses_is_given_back(
+    make_world: MakeWorld, profiles: tuple[GroupProfile, ...], run_to: RunTo
+) -> None:
+    general = profiles[0]
+    at_minimum = replace(general, config=replace(general.config, desired=2, min_size=2))
+    world = make_world((at_minimum,))
+    world.start()
+    actuator = Actuator(world, world.kernel, AutoscalerOptions())
+    actuator.start(command(world))
+    run_to(world, 5)
+    (result,) = actuator.take_results()
+    assert (result.ok, result.refused) == (False, True)
+    assert not is_marked(world)
+    assert world.capacity.state.groups["general"].live == 2
+    assert [(one.action, one.why[:12]) for one in world.recorder.decisions[-1:]] == [
+        ("kept a node after all", "AWS refuses:")
+    ]

@@ -305,3 +305,47 @@ def test_without_an_autoscaler_pods_wait_and_the_reason_says_so(
     record = play(Scenario(steps=(at(0, Apply(objects=(make_deployment(2),))),)))
     assert [one.cause for one in record.refused] == ["no autoscaler is running"]
     assert record.refused[0].reasons == {"node/general-001": ("Insufficient nvidia.com/gpu",)}
+
+
+@pytest.mark.parametrize(
+    ("steps", "until", "said"),
+    [
+        pytest.param(
+            [after("gpuNodes == 3", NoCapacity()), at(HOUR, NoCapacity())],
+            None,
+            (
+                "Steps 2 to 3 of the scenario did not happen: gpuNodes == 3 never held for as long as step 2 asks.",
+            ),
+            id="a condition that never holds",
+        ),
+        pytest.param(
+            [at(3 * HOUR, NoCapacity())],
+            None,
+            ("Step 2 of the scenario did not happen: the time of step 2 was not reached.",),
+            id="a time after the end",
+        ),
+        pytest.param(
+            [],
+            "podsRunning == 9",
+            ("The scenario's until, podsRunning == 9, did not come to hold.",),
+            id="an end that never comes",
+        ),
+        pytest.param([], "podsRunning == 1", (), id="all came"),
+    ],
+)
+def test_what_was_asked_for_and_never_came_is_said(
+    play: Play,
+    make_deployment: MakeDeployment,
+    steps: list[Step],
+    until: str | None,
+    said: tuple[str, ...],
+) -> None:
+    first = at(0, Apply(objects=(make_deployment(1),)))
+    record = play(
+        Scenario(
+            steps=(first, *steps),
+            until=when(until) if until else None,
+            max_duration_ms=2 * HOUR,
+        )
+    )
+    assert record.notices == said

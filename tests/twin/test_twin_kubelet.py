@@ -130,8 +130,23 @@ def test_an_image_size_is_found_with_and_without_tag_and_by_its_last_word(key: s
     assert images.size_bytes("reg.example:5000/team/train:1.2", timings) == 7 * MIB
 
 
-def test_an_unknown_image_has_the_default_size() -> None:
-    assert images.size_bytes("reg.example:5000/other", Timings(image_mib=9)) == 9 * MIB
+def test_nobody_says_the_size_of_an_unknown_image() -> None:
+    assert images.size_bytes("reg.example:5000/other", Timings()) is None
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "602401143452.dkr.ecr.us-west-2.amazonaws.com/amazon-k8s-cni-init:v1.20.4-eksbuild.2",
+        "602401143452.dkr.ecr.us-west-2.amazonaws.com/amazon/aws-network-policy-agent:v1.2.7-eksbuild.1",
+        "602401143452.dkr.ecr.us-west-2.amazonaws.com/eks/eks-pod-identity-agent:v0.1.10",
+        "602401143452.dkr.ecr.us-west-2.amazonaws.com/eks/kube-proxy:v1.34.0-eksbuild.2",
+    ],
+)
+def test_what_every_eks_node_pulls_is_small_and_known(image: str) -> None:
+    size = images.size_bytes(image, Timings())
+    assert size is not None
+    assert 0 < size < 100 * MIB
 
 
 GPU_POD = PodSpec(requests={NVIDIA_GPU: 1, CPU: 100})
@@ -186,3 +201,11 @@ def test_a_gpu_pod_without_toleration_runs_with_admission_and_waits_without_it(
         run_to(world, 300)
         outcomes.append(world.recorder.pod_usages()[0].outcome)
     assert outcomes == ["running", "pending"]
+
+
+def test_an_image_whose_size_is_a_guess_is_said_once(world: World, run_to: RunTo) -> None:
+    world.apply((bare("one", "example.org/a:1"), bare("two", "example.org/a:1", "coredns:1")))
+    run_to(world, 60)
+    assert list(world.recorder.notices) == [
+        "The size of the image example.org/a:1 is a guess, 600 MiB: set timings.imageSizesMiB in lowtide.yaml."
+    ]

@@ -7,7 +7,7 @@ import otherwise.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -78,7 +78,9 @@ def load(inputs: Inputs) -> Loaded:
     """Read the cluster file, the policy and the workload, and resolve the cluster."""
     reading = _Reading()
     file = reading.attempt(lambda: _cluster_file(inputs.cluster), inputs.cluster)
-    policy = reading.attempt(lambda: _policy(inputs.policy_path), inputs.policy_path or "")
+    policy, marks = reading.attempt(
+        lambda: _policy(inputs.policy_path), inputs.policy_path or ""
+    ) or (None, {})
     workload = inputs.workload
     scenario = None if workload is None else reading.attempt(lambda: _workload(workload), workload)
     readable = not reading.findings
@@ -87,6 +89,10 @@ def load(inputs: Inputs) -> Loaded:
         cluster = reading.attempt(lambda: resolve_cluster(file, policy), inputs.cluster)
     if cluster is not None:
         reading.findings.extend(cluster.warnings)
+    if cluster is not None and policy is not None and policy.autoscaler.flags:
+        wrong_flags = _wrong_flags(cluster, policy, marks)
+        reading.findings.extend(wrong_flags)
+        cluster = None if wrong_flags else cluster
     return Loaded(
         inputs=inputs,
         cluster=cluster,
@@ -124,12 +130,23 @@ def _cluster_file(path: str) -> ClusterFile:
         ) from error
 
 
-def _policy(path: str | None) -> Policy:
+def _policy(path: str | None) -> tuple[Policy, Mapping[str, Mark]]:
+    """Return the policy, and where each of its autoscaler flags stands."""
     if path is None:
-        return Policy()
-    from lowtide.spec.policy import load_policy  # noqa: PLC0415 - see the module's docstring
+        return Policy(), {}
+    from lowtide.spec.document import read_text  # noqa: PLC0415 - see the module's docstring
+    from lowtide.spec.policy import flag_marks, read_policy  # noqa: PLC0415 - as above
 
-    return load_policy(path)
+    text, file = read_text(path), path
+    return read_policy(text, file), flag_marks(text, file)
+
+
+def _wrong_flags(
+    cluster: ResolvedCluster, policy: Policy, marks: Mapping[str, Mark]
+) -> tuple[Finding, ...]:
+    from lowtide.app.autoscaler_flags import flag_findings  # noqa: PLC0415 - as above
+
+    return flag_findings(cluster, policy.autoscaler.flags, marks)
 
 
 def _workload(path: str) -> Scenario:

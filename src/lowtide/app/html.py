@@ -9,6 +9,12 @@ from lowtide.model.errors import LowtideError
 from lowtide.model.simulation import Simulation
 from lowtide.report.html import simulation_html
 
+#: How the extra is installed: from a checkout today, from an index once lowtide is in one.
+INSTALL = (
+    "in a checkout of lowtide: pip install -e '.[report]' (`make demo` does it); "
+    "elsewhere: pip install 'lowtide[report]'"
+)
+
 
 def can_write_html() -> bool:
     """Whether the extra ``lowtide[report]`` is installed."""

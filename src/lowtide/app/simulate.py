@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from lowtide.app.files import Inputs, Loaded, load
+from lowtide.app.notices import budget_notice, hardening_notice, workload_notices
 from lowtide.explain.simulation import simulation_of
 from lowtide.kube.addons import default_addons, eks_system
 from lowtide.kube.objects import Manifest
@@ -43,7 +45,14 @@ def simulate(
         seed=loaded.policy.seed if seed is None else seed,
         progress=progress,
     )
-    return simulation_of(record, loaded.cluster)
+    simulation = simulation_of(record, loaded.cluster)
+    notices = (
+        *simulation.notices,
+        *workload_notices(scenario),
+        *budget_notice(loaded.policy, simulation),
+        *hardening_notice(loaded.cluster),
+    )
+    return replace(simulation, notices=tuple(dict.fromkeys(notices)))
 
 
 def run(

@@ -8,6 +8,8 @@ What it must not know: any verb.
 
 from __future__ import annotations
 
+import re
+import shlex
 import sys
 import traceback
 from pathlib import Path
@@ -15,18 +17,23 @@ from typing import Any
 
 import click
 
+from lowtide.cli.interrupts import INTERRUPTED, WORD, is_interrupt
 from lowtide.cli.output import document_text, has_color, say, show
 from lowtide.cli.settings import HUMAN, Settings
 from lowtide.model.errors import InputError, LowtideError
 
-INTERRUPTED = 130
 OUR_BUG = 70
+
+#: How click names what is left over once every option has its value.
+_STRAY = re.compile(r"unexpected extra arguments? \((.+)\)")
+#: Verbs that take their files by ``-f`` and ``-w``.
+_TAKES_FILES = ("check", "simulate")
 
 
 def report_failure(error: Exception | KeyboardInterrupt, settings: Settings) -> int:
     """Print an error as wanted and return the exit code that belongs to it."""
-    if isinstance(error, KeyboardInterrupt | click.exceptions.Abort):
-        say("\nInterrupted.")
+    if is_interrupt(error) or isinstance(error, click.exceptions.Abort):
+        say(f"\n{WORD}")
         return INTERRUPTED
     if settings.debug:
         say("".join(traceback.format_exception(error)))
@@ -55,9 +62,22 @@ def _from_click(error: click.ClickException) -> InputError:
     possibilities = getattr(error, "possibilities", None)
     if possibilities:
         fix = f"did you mean: {command} {min(possibilities)}"
+    elif stray := _STRAY.search(error.format_message()):
+        fix = _with_its_option(command, stray[1].split()[0])
     return InputError(
         "The command line is not understood", where=command, why=error.format_message(), fix=fix
     )
+
+
+def _with_its_option(command: str, stray: str) -> str:
+    """Return the command line with the option that a lone file was meant for."""
+    from lowtide.app.beside import is_cluster_file
+
+    verb = command.rpartition(" ")[2]
+    if verb not in _TAKES_FILES:
+        return f"{command} --help"
+    meant_cluster = is_cluster_file(stray) or (verb == "check" and not Path(stray).exists())
+    return f"{command} {'-f' if meant_cluster else '-w'} {shlex.quote(stray)}"
 
 
 def _from_bug(error: Exception) -> LowtideError:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from lowtide.cli.settings import FORMATS, HUMAN, Settings
+from lowtide.model.errors import InputError
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
@@ -51,6 +52,29 @@ def debug_option(verb: Verb) -> Verb:
     )(verb)
 
 
+def _only_one(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> str | None:
+    """Return the one value that was given.
+
+    Raises:
+        InputError: several were, of which click would take the last without a word.
+    """
+    if len(values) > 1:
+        option = param.opts[0]
+        raise InputError(
+            f"{option} was given {len(values)} times",
+            where=ctx.command_path,
+            why=f"one run has one: {', '.join(values)}",
+            fix=_instead_of_several(option),
+        )
+    return values[0] if values else None
+
+
+def _instead_of_several(option: str) -> str:
+    if option == "-w":
+        return "put the manifests into one folder (-w FOLDER), or name them in the steps of a Scenario"
+    return f"give {option} once; lowtide compare takes several cluster files"
+
+
 def file_option(verb: Verb) -> Verb:
     """Add ``-f/--file``, the cluster file to read."""
     return click.option(
@@ -58,7 +82,9 @@ def file_option(verb: Verb) -> Verb:
         "--file",
         "file",
         type=click.Path(),
-        default="cluster.yaml",
+        multiple=True,
+        callback=_only_one,
+        default=("cluster.yaml",),
         show_default=True,
         help="The cluster file, an eksctl ClusterConfig.",
     )(verb)
@@ -69,6 +95,8 @@ def policy_option(verb: Verb) -> Verb:
     return click.option(
         "--policy",
         type=click.Path(),
+        multiple=True,
+        callback=_only_one,
         help="Policy file. [default: lowtide.yaml beside the cluster file, if there is one]",
     )(verb)
 
@@ -88,6 +116,8 @@ def workload_option(verb: Verb) -> Verb:
         "-w",
         "--workload",
         type=click.Path(),
+        multiple=True,
+        callback=_only_one,
         help="Scenario, Kubernetes manifest, or trace table (CSV, Parquet, openb:PATH, philly:PATH).  "
         "[default: 10 pods of one GPU for 30 minutes]",
     )(verb)

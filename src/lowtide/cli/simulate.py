@@ -57,13 +57,23 @@ def simulate(
     from lowtide.app.files import Inputs
 
     inputs = Inputs(cluster=file, workload=workload, policy=policy)
-    _simulate(inputs, seed, html)
+    simulation = _simulate(inputs, seed, html)
+    say_next(*_next_commands(inputs, simulation, html))
+
+
+def _next_commands(inputs: Inputs, simulation: Simulation, html: str | None) -> list[str]:
+    """Return what helps after this run: where nothing ran, what is wrong; else another look at it."""
+    from lowtide.app.beside import other_cluster_file
+    from lowtide.report.summary import ran_count
+
     again = f"lowtide simulate {inputs.options}".rstrip()
-    running = ["-w", workload] if workload is not None else []
-    say_next(
-        f"{again} -o json" if html else f"{again} --html report.html",
-        shlex.join(["lowtide", "compare", file, "other.yaml", *running]),
-    )
+    if simulation.pods.total and not ran_count(simulation):
+        return [f"lowtide check {inputs.options}".rstrip(), f"{again} -o json"]
+    commands = [f"{again} -o json" if html else f"{again} --html report.html"]
+    if other := other_cluster_file(inputs.cluster):
+        running = ["-w", inputs.workload] if inputs.workload is not None else []
+        commands.append(shlex.join(["lowtide", "compare", inputs.cluster, other, *running]))
+    return commands
 
 
 @click.command(
@@ -90,7 +100,7 @@ def compare(*, files: tuple[str, ...], workload: str | None, seed: int | None) -
             "One file cannot be compared",
             where="lowtide compare",
             why=f"only {files[0]} was given",
-            fix=f"lowtide compare {shlex.quote(files[0])} other.yaml",
+            fix=_comparison_of(files[0]),
         )
     with Progress("simulating") as progress:
         compared = run_comparison(
@@ -110,6 +120,15 @@ def compare(*, files: tuple[str, ...], workload: str | None, seed: int | None) -
     emit(comparison_json(compared, wall_seconds=progress.elapsed_s))
 
 
+def _comparison_of(file: str) -> str:
+    from lowtide.app.beside import other_cluster_file
+
+    if other := other_cluster_file(file):
+        return shlex.join(["lowtide", "compare", file, other])
+    copy = str(Path(file).with_name("other.yaml"))
+    return f"{shlex.join(['cp', file, copy])}, change it, then {shlex.join(['lowtide', 'compare', file, copy])}"
+
+
 @click.command(
     epilog="""\b
 Examples:
@@ -121,24 +140,23 @@ Examples:
 @click.option(
     "--html",
     type=click.Path(dir_okay=False),
-    default=DEMO_HTML,
-    show_default=True,
-    help="Where the interactive report goes; written only where lowtide[report] is installed.",
+    help=f"Where the interactive report goes.  [default: {DEMO_HTML}, where the extra `report` is installed]",
 )
 @output_option
 @debug_option
-def demo(*, seed: int | None, html: str) -> None:
+def demo(*, seed: int | None, html: str | None) -> None:
     """Simulate the example that comes with lowtide: from zero GPU nodes to ten and back, twice."""
     from lowtide.app.examples import example_folder
     from lowtide.app.files import Inputs
-    from lowtide.app.html import can_write_html
+    from lowtide.app.html import INSTALL, can_write_html
 
     folder = example_folder()
     inputs = Inputs(cluster=str(folder / "cluster.yaml"), workload=str(folder / "scenario.yaml"))
-    with_html = can_write_html()
-    _simulate(inputs, seed, html if with_html else None)
-    if not with_html:
-        say("\nFor the report with plots: pip install 'lowtide[report]'")
+    if html is None and can_write_html():
+        html = DEMO_HTML
+    _simulate(inputs, seed, html)
+    if html is None:
+        say(f"\nFor the report with plots: {INSTALL}")
     say(f"\nThe example's files, with a page that explains them: {_shown(folder)}")
     say_next(
         "lowtide init --name my-cluster",
@@ -152,8 +170,8 @@ def _shown(path: Path) -> str:
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
-def _simulate(inputs: Inputs, seed: int | None, html: str | None) -> None:
-    """Run, print the result, and write the page if one is wanted."""
+def _simulate(inputs: Inputs, seed: int | None, html: str | None) -> Simulation:
+    """Run, print the result, write the page if one is wanted, and return the run."""
     from lowtide.app.simulate import simulate as run_simulation
 
     if html is not None:
@@ -166,6 +184,7 @@ def _simulate(inputs: Inputs, seed: int | None, html: str | None) -> None:
 
         write_html(simulation, html)
         say(f"\nReport: {Path(html).resolve()}")
+    return simulation
 
 
 def _print(simulation: Simulation, wall_seconds: float) -> None:
@@ -185,14 +204,14 @@ def _print(simulation: Simulation, wall_seconds: float) -> None:
 
 def _refuse_unwritable(html: str) -> None:
     """Say before the run, not after it, that its report has nowhere to go."""
-    from lowtide.app.html import can_write_html
+    from lowtide.app.html import INSTALL, can_write_html
 
     if not can_write_html():
         raise LowtideError(
             "The report with plots cannot be written",
             where="--html",
             why="it needs vl-convert-python, which is not installed",
-            fix="pip install 'lowtide[report]', or leave --html out",
+            fix=f"{INSTALL}; or leave --html out",
         )
     folder = Path(html).resolve().parent
     if not folder.is_dir():

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from lowtide.engine.options import MINUTE, AutoscalerOptions
 from lowtide.model import names
-from lowtide.model.asg import AutoScalingGroup, InstanceShape, Lifecycle
+from lowtide.model.asg import AutoScalingGroup, InstanceShape, Lifecycle, missing_tags
 
 REFRESH_INTERVAL_MS = MINUTE
 
@@ -49,12 +49,8 @@ class KnownGroup:
 
 def discovered(group: AutoScalingGroup, options: AutoscalerOptions) -> bool:
     """Return whether --node-group-auto-discovery finds the group: every tag must be there."""
-    if not options.discovery_tags:
-        return False
-    return all(
-        key in group.tags and (not value or group.tags[key] == value)
-        for key, value in options.discovery_tags
-    )
+    wanted = options.discovery_tags
+    return bool(wanted) and not missing_tags(group.tags, wanted)
 
 
 def ask(

@@ -42,6 +42,7 @@ EKSCTL_NODEGROUP = "alpha.eksctl.io/nodegroup-name"
 
 # Ours.
 POOL = "lowtide.dev/pool"
+CLUSTER_TAG = "lowtide.dev/cluster"
 RUN_SECONDS = "lowtide.dev/run-seconds"
 
 SPOT = "spot"

@@ -22,6 +22,10 @@ class Condition:
     operator: str
     value: int
 
+    def __str__(self) -> str:
+        """Return ``gpuNodes == 10``, as the file says it."""
+        return f"{self.metric} {self.operator} {self.value}"
+
     def holds(self, actual: int) -> bool:
         """Return whether the metric's actual value satisfies the comparison."""
         return {

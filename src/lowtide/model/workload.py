@@ -26,11 +26,15 @@ class Meta:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replicated:
-    """A Deployment, ReplicaSet, StatefulSet or ReplicationController with identical pods."""
+    """A Deployment, ReplicaSet, StatefulSet or ReplicationController with identical pods.
+
+    ``volume_claims`` names a StatefulSet's volumeClaimTemplates, which the twin makes no volumes of.
+    """
 
     meta: Meta
     replicas: int
     template: PodSpec
+    volume_claims: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

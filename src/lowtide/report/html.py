@@ -89,7 +89,7 @@ def _bundle() -> str:
             "cannot write the HTML report",
             where="lowtide[report]",
             why=f"its plots need vl-convert-python: {error}",
-            fix="pip install 'lowtide[report]'",
+            fix="pip install -e '.[report]' in a checkout of lowtide, pip install 'lowtide[report]' elsewhere",
         ) from error
     return str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
 

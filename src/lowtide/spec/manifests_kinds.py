@@ -152,7 +152,12 @@ def _replicated(part: Part, classes: PriorityClasses) -> Replicated:
     if part.text("kind") != "ReplicationController":
         _check_selector(spec, template)
     _check_restart_policy(spec, ("Always",), "Always")
-    return Replicated(meta=_meta(part), replicas=_count(spec, "replicas", 1), template=template)
+    return Replicated(
+        meta=_meta(part),
+        replicas=_count(spec, "replicas", 1),
+        template=template,
+        volume_claims=claims,
+    )
 
 
 def _replication_controller(part: Part, classes: PriorityClasses) -> Replicated:
@@ -200,10 +205,7 @@ def _job(part: Part, classes: PriorityClasses) -> Job:
 
 
 def _cron_job(part: Part, classes: PriorityClasses) -> OtherObject:
-    """Refuse: nothing here starts Jobs by the calendar, and ignoring one would hide its cost."""
-    message = "not supported: CronJob, since a simulated run has no calendar"
-    fix = "write its jobTemplate as a Job, or several steps of a Scenario that apply it"
-    part.refuse(NOT_SUPPORTED, message, "kind", fix=fix)
+    """Return an object without effect: nothing here starts Jobs by the calendar; its pods are checked all the same."""
     job = part.part("spec").part("jobTemplate")
     if job.part("spec").has("template"):
         pod_spec(job.part("spec").part("template"), classes)

@@ -3,7 +3,8 @@
 Why it exists: a cluster file stays eksctl's own, so autoscaler flags, images, spot assumptions, timings and the budget stand
 in a second, optional file. Every value has a default, and ``dump`` writes the resolved whole as valid input.
 
-What it must not know: instance types and autoscaler flags that exist; whoever uses the values refuses them.
+What it must not know: instance types and autoscaler flags that exist; whoever uses the values refuses them, at the
+places that ``flag_marks`` tells.
 
 Findings have the codes of :mod:`lowtide.spec.document`.
 """
@@ -23,6 +24,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema, create_model
 from pydantic.alias_generators import to_camel
 
+from lowtide.model.findings import Mark
 from lowtide.model.policy import AutoscalerPolicy, Policy, Timings
 from lowtide.spec import document as doc
 from lowtide.spec.own_files import API_VERSION, Section, refusal, schema_of, validated
@@ -125,7 +127,9 @@ class BudgetSection(Section):
     """What may be spent."""
 
     max_usd_per_hour: Amount | None = Field(
-        default=None, alias="maxUsdPerHour", description="Refuse above this; null: no limit."
+        default=None,
+        alias="maxUsdPerHour",
+        description="What `lowtide up` (not there yet) refuses to exceed, in USD per hour; a simulation that goes above it says so. Null: no limit.",
     )
 
 
@@ -204,6 +208,14 @@ def read_policy(text: str, file: str) -> Policy:
     problems.raise_if_any(f"cannot use the policy {file}")
     assert found is not None
     return _policy_of(found)
+
+
+def flag_marks(text: str, file: str) -> dict[str, Mark]:
+    """Return where each autoscaler flag of a readable policy stands; the empty name stands for all of them."""
+    document = doc.parse(text, file)[0]
+    at: doc.PathInFile = ("autoscaler", "flags")
+    flags = document.data.get("autoscaler", {}).get("flags", {})
+    return {"": document.key_mark(at), **{str(one): document.mark((*at, one)) for one in flags}}
 
 
 def _refuse_two_answers(found: PolicyFile, problems: doc.Problems) -> None:

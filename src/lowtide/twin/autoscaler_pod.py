@@ -20,6 +20,7 @@ from lowtide.kube.flags import (
 )
 from lowtide.model.decision import Refusal
 from lowtide.model.kube import Phase, Pod, PodSpec
+from lowtide.twin.rules import Warn
 from lowtide.twin.store import Store
 
 
@@ -44,7 +45,6 @@ class Loop(Protocol):
 
 
 Tell = Callable[[str, str, str, str], None]
-Warn = Callable[[str], None]
 
 
 class AutoscalerPods:

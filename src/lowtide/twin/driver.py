@@ -100,6 +100,23 @@ class Driver:
         self._submit_next()
         self._arm_next()
 
+    def end(self) -> None:
+        """Say what the scenario asked for and the run never came to: its figures are of less than was asked."""
+        left = len(self._steps)
+        number = len(self._scenario.steps) - left + 1
+        until = self._scenario.until
+        if left:
+            which = f"Step {number}" if left == 1 else f"Steps {number} to {number + left - 1}"
+            waited = self._steps[0].after
+            awaited = (
+                f"the time of step {number} was not reached"
+                if waited is None
+                else f"{waited} never held for as long as step {number} asks"
+            )
+            self._world.recorder.warn(f"{which} of the scenario did not happen: {awaited}.")
+        elif until is not None and not self.ended:
+            self._world.recorder.warn(f"The scenario's until, {until}, did not come to hold.")
+
     def end_instant(self) -> None:
         """Look at the condition that is waited for, if anything changed in this instant."""
         if self._watch is None or self._world.store.version == self._seen_version:

@@ -15,24 +15,28 @@ from lowtide.model.quantity import MIB
 _ECR = re.compile(r"^\d{12}\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/")
 
 
-#: Compressed sizes in MiB, rounded, of images that every run or example pulls. Estimates of the order of magnitude of what the
-#: registries list, not measured here; ``timings.imageSizesMib`` in lowtide.yaml wins. Anything else counts ``image_mib``, the size of
-#: a small training image.
+#: Compressed sizes in MiB, rounded, of images that every run or example pulls. Estimates of the order of magnitude of
+#: what the registries list, not measured here; ``timings.imageSizesMiB`` in lowtide.yaml wins. Anything else counts
+#: ``image_mib``, the size of a small training image.
 KNOWN_SIZES_MIB: Mapping[str, float] = {
     "nvidia/cuda:12.4.1-base-ubuntu22.04": 90,
     "k8s-device-plugin": 120,
     "cluster-autoscaler": 50,
     "amazon-k8s-cni": 60,
+    "amazon-k8s-cni-init": 60,
+    "aws-network-policy-agent": 45,
+    "eks-pod-identity-agent": 30,
     "kube-proxy": 40,
     "coredns": 25,
     "metrics-server": 25,
 }
 
 
-def size_bytes(image: str, timings: Timings) -> int:
-    """Return the compressed size of an image in bytes: by full name, without tag, by last word, else the default.
+def size_bytes(image: str, timings: Timings) -> int | None:
+    """Return the compressed size of an image in bytes, None where nobody says it.
 
-    Sizes of the policy win over those known here.
+    It is looked up by full name, without digest, without tag, and by last word; sizes of the policy win over those
+    known here.
     """
     bare = image.partition("@")[0]
     head, colon, tail = bare.rpartition(":")
@@ -42,7 +46,7 @@ def size_bytes(image: str, timings: Timings) -> int:
         for name in names:
             if name in sizes:
                 return round(sizes[name] * MIB)
-    return round(timings.image_mib * MIB)
+    return None
 
 
 def pull_seconds(size: int, timings: Timings) -> float:

@@ -12,26 +12,36 @@ from collections.abc import Callable
 from functools import partial
 
 from lowtide.model.kube import Node, Phase, Pod
+from lowtide.model.quantity import MIB
 from lowtide.twin import images
 from lowtide.twin.kernel import floor_second, whole_ms
 from lowtide.twin.nodelife import NodeLife
-from lowtide.twin.rules import WorldRules
+from lowtide.twin.rules import Warn, WorldRules
 from lowtide.twin.store import FINISHED, Store
 
 TransferHearer = Callable[[str, int], None]
 
 
 class Kubelet:
-    """The kubelets of all nodes. ``transferred`` takes the way and the bytes of a pull."""
+    """The kubelets of all nodes.
+
+    ``transferred`` takes the way and the bytes of a pull, ``warn`` what the run has to say loudly.
+    """
 
     def __init__(
-        self, store: Store, nodes: NodeLife, rules: WorldRules, transferred: TransferHearer
+        self,
+        store: Store,
+        nodes: NodeLife,
+        rules: WorldRules,
+        transferred: TransferHearer,
+        warn: Warn,
     ) -> None:
         self._store = store
         self._kernel = store.kernel
         self._nodes = nodes
         self._rules = rules
         self._transferred = transferred
+        self._warn = warn
         self._images: dict[str, dict[str, int]] = {}
         """Per node: when each image is (or was) there."""
         self._waits_for_ready: dict[str, list[Pod]] = {}
@@ -99,7 +109,7 @@ class Kubelet:
 
     def _fetch(self, image: str, node: Node) -> int:
         """Record the transfers of an image and return its duration in ms."""
-        size = images.size_bytes(image, self._rules.timings)
+        size = self._size(image)
         machine = self._nodes.by_node.get(node.name)
         if machine is not None and machine.group.private:
             for way in images.routes(
@@ -110,6 +120,18 @@ class Kubelet:
             ):
                 self._transferred(way, size)
         return whole_ms(images.pull_seconds(size, self._rules.timings))
+
+    def _size(self, image: str) -> int:
+        """Return the bytes of an image; a guess is a large part of a wait, so it is said."""
+        timings = self._rules.timings
+        size = images.size_bytes(image, timings)
+        if size is not None:
+            return size
+        self._warn(
+            f"The size of the image {image} is a guess, {timings.image_mib:g} MiB: set timings.imageSizesMiB in"
+            " lowtide.yaml."
+        )
+        return round(timings.image_mib * MIB)
 
     def _start(self, pod: Pod, ready_ms: int) -> None:
         wait_ms = max(0, ready_ms - floor_second(self._kernel.now_ms))

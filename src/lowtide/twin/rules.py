@@ -14,6 +14,9 @@ from lowtide.model.policy import Timings
 
 HOUR_MS = 3_600_000
 
+Warn = Callable[[str], None]
+"""Takes what a run has to say loudly."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorldRules:

@@ -92,6 +92,11 @@ class Clock:
 
     def run(self) -> str:
         """Run to the end and return how it ended."""
+        ended = self._run()
+        self._driver.end()
+        return ended
+
+    def _run(self) -> str:
         kernel = self._kernel
         while True:
             while kernel.next_ms == kernel.now_ms:

@@ -15,10 +15,10 @@ from lowtide.model.kube import Node, Pod
 from lowtide.model.snapshot import Snapshot
 from lowtide.twin.kernel import Priority
 from lowtide.twin.preemption import node_to_preempt
+from lowtide.twin.rules import Warn
 from lowtide.twin.store import Store
 
 Unschedulable = Callable[[tuple[str, ...]], None]
-Warn = Callable[[str], None]
 
 
 class Scheduling:

@@ -78,7 +78,9 @@ class World:
         self.recorder = Recorder(self.store, self._workload_of)
         self.capacity = Capacity(self.store, profiles, rules, self.decide)
         self.nodes = NodeLife(self.store, profiles, rules)
-        self.kubelet = Kubelet(self.store, self.nodes, rules, self.recorder.transferred)
+        self.kubelet = Kubelet(
+            self.store, self.nodes, rules, self.recorder.transferred, self.recorder.warn
+        )
         self.controllers = Controllers(self.store, rules, self.kubelet.delete, self.decide)
         self.daemons = Daemons(self.store, rules, self.controllers.admit, self.kubelet.delete)
         self.scheduling = Scheduling(
