@@ -126,3 +126,54 @@ def test_findings_can_be_had_as_yaml(lowtide: Lowtide) -> None:
     ran = lowtide("check", "-o", "yaml")
     assert ran.code == 2
     assert yaml.safe_load(ran.out)["schema"] == "lowtide.check/v1"
+
+
+def test_flags_with_which_the_autoscaler_would_not_run_are_errors_at_their_place(
+    lowtide: Lowtide, cluster: Path
+) -> None:
+    assert cluster.exists()
+    Path("lowtide.yaml").write_text(
+        "apiVersion: lowtide.dev/v1alpha1\n"
+        "kind: Policy\n"
+        "autoscaler:\n"
+        "  flags:\n"
+        "    expander: price\n"
+        "    scale-down-unneded-time: 3m\n"
+        "    scale-down-delay-after-add: soon\n"
+        "    max-nodes-total: 40\n"
+    )
+    ran = lowtide("check", "-o", "json")
+    assert ran.code == 3
+    found = ran.document["findings"]
+    assert [(one["file"], one["line"], one["code"]) for one in found] == [
+        ("lowtide.yaml", line, "LT501") for line in (5, 6, 7)
+    ]
+    assert "price" in found[0]["message"]
+    assert found[1]["fix"] == "did you mean scale-down-unneeded-time?"
+    assert "soon" in found[2]["message"]
+    assert lowtide("simulate").code == 2
+
+
+def test_flags_that_exclude_each_other_are_an_error_of_the_section(
+    lowtide: Lowtide, cluster: Path
+) -> None:
+    assert cluster.exists()
+    Path("lowtide.yaml").write_text(
+        "apiVersion: lowtide.dev/v1alpha1\n"
+        "kind: Policy\n"
+        "autoscaler:\n"
+        "  flags: {drain-priority-config: '0:60', max-graceful-termination-sec: 60}\n"
+    )
+    ran = lowtide("check", "-o", "json")
+    assert ran.code == 3
+    assert [one["line"] for one in ran.document["findings"]] == [4]
+
+
+def test_good_flags_are_no_finding(lowtide: Lowtide, cluster: Path) -> None:
+    assert cluster.exists()
+    Path("lowtide.yaml").write_text(
+        "apiVersion: lowtide.dev/v1alpha1\n"
+        "kind: Policy\n"
+        "autoscaler: {flags: {expander: most-pods, balancing-label: [a, b], v: 4}}\n"
+    )
+    assert lowtide("check", "--strict").code == 0

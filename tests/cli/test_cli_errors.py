@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -131,6 +132,53 @@ def test_a_wrong_value_of_an_option_names_the_option(lowtide: Lowtide) -> None:
     assert ran.code == 2
     assert "'--seed'" in ran.err
     assert "many" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("line", "following"),
+    [
+        ("simulate job.yaml", "lowtide simulate -w job.yaml"),
+        ("simulate mine.yaml", "lowtide simulate -f mine.yaml"),
+        ("check cluster.yaml", "lowtide check -f cluster.yaml"),
+        ("check job.yaml more.yaml", "lowtide check -w job.yaml"),
+        ("version cluster.yaml", "lowtide version --help"),
+    ],
+)
+def test_a_file_without_its_option_is_met_with_the_option(
+    lowtide: Lowtide, line: str, following: str
+) -> None:
+    Path("mine.yaml").write_text("apiVersion: eksctl.io/v1alpha5\nkind: ClusterConfig\n")
+    Path("job.yaml").write_text("apiVersion: batch/v1\nkind: Job\n")
+    ran = lowtide(*line.split())
+    assert ran.code == 2
+    assert ran.err.rstrip().endswith(f"next:  {following}")
+
+
+@pytest.mark.parametrize("option", ["-w", "-f", "--policy"])
+def test_an_option_given_twice_is_refused_not_half_ignored(lowtide: Lowtide, option: str) -> None:
+    ran = lowtide("simulate", option, "a.yaml", option, "b.yaml")
+    assert ran.code == 2
+    assert len(lines_of(ran.err)) == 4
+    assert "a.yaml, b.yaml" in ran.err
+
+
+def test_an_interrupt_inside_another_error_is_an_interrupt(
+    lowtide: Lowtide, failing: Callable[[BaseException], None]
+) -> None:
+    wrapped = RuntimeError("Error calling __set_name__ on 'a' instance")
+    wrapped.__cause__ = KeyboardInterrupt()
+    failing(wrapped)
+    ran = lowtide("version")
+    assert (ran.code, ran.err.strip()) == (130, "Interrupted.")
+
+
+def test_an_error_after_another_one_is_no_interrupt(
+    lowtide: Lowtide, failing: Callable[[BaseException], None]
+) -> None:
+    error = KeyError("second")
+    error.__context__ = ValueError("first")
+    failing(error)
+    assert lowtide("version").code == 70
 
 
 def test_a_usage_error_is_a_document_too_where_json_is_wanted(lowtide: Lowtide) -> None:

@@ -56,6 +56,31 @@ def test_there_is_one_gpu_group_per_zone_from_zero_to_the_maximum(lowtide: Lowti
     ] == [("gpu-spot-a", ["eu-west-1a"], 0, 4), ("gpu-spot-c", ["eu-west-1c"], 0, 4)]
 
 
+def test_one_zone_has_all_gpu_nodes_and_the_control_plane_gets_a_second_one(
+    lowtide: Lowtide,
+) -> None:
+    content = written(lowtide, "--region", "us-west-2", "--zones", "us-west-2b")
+    assert content["availabilityZones"] == ["us-west-2b", "us-west-2a"]
+    assert [group["availabilityZones"] for group in gpu_groups(content)] == [["us-west-2b"]]
+    assert lowtide("init", "--region", "us-west-2", "--zones", "b").code == 0
+    assert lowtide("check", "--strict").code == 0
+
+
+def test_a_price_in_lowtide_yaml_makes_a_type_without_one_possible(lowtide: Lowtide) -> None:
+    Path("lowtide.yaml").write_text(
+        "apiVersion: lowtide.dev/v1alpha1\nkind: Policy\nspot: {discount: {p5.4xlarge: 0.5}}\n"
+    )
+    assert lowtide("init", "--gpu-type", "p5.4xlarge").code == 0
+    assert lowtide("check").code == 0
+
+
+def test_idle_gpu_nodes_go_after_two_minutes_in_the_file_as_in_the_simulation(
+    lowtide: Lowtide,
+) -> None:
+    for group in gpu_groups(written(lowtide)):
+        assert group["tags"][names.TAG_OPTION_PREFIX + "scaledownunneededtime"] == "2m"
+
+
 def test_spot_means_no_on_demand_node_at_all(lowtide: Lowtide) -> None:
     distribution = gpu_groups(written(lowtide))[0]["instancesDistribution"]
     assert distribution["onDemandBaseCapacity"] == 0
@@ -117,14 +142,17 @@ def test_the_file_passes_check_without_a_finding(lowtide: Lowtide, options: list
         (["--name", "9lives"], "9lives"),
         (["--name", "a: {b"], "a: {b"),
         (["--region", "mars"], "mars"),
-        (["--zones", "a"], "two"),
-        (["--zones", "a,a"], "two"),
+        (["--region", "eu-wst-1"], "lowtide init --region eu-west-1"),
+        (["--zones", "a,a"], "twice"),
+        (["--zones", ","], "no zone"),
         (["--zones", "a,us-west-2b"], "us-west-2b"),
         (["--zones", "a,us-east-1-bos-1a"], "us-east-1-bos-1a"),
         (["--max", "0"], "maximum of 0"),
         (["--gpu-type", "m5.large"], "m5.large"),
         (["--gpu-type", "g4dn.xlrge"], "g4dn.xlarge"),
         (["--gpu-type", "p2.xlarge"], "retired"),
+        (["--gpu-type", "p5.4xlarge"], "spot: {discount: {p5.4xlarge: 0.5}}"),
+        (["--gpu-type", "g6.xlarge", "--region", "eu-west-1"], "no spot price"),
         (["--gpu-type", "g6f.xlarge"], "g6f.xlarge"),
         (["--gpu-type", "g4dn.xlarge,g4dn.12xlarge"], "number of GPUs"),
         (["--gpu-type", ","], "GPU type"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 Lowtide = Callable[..., Any]
 
 
@@ -70,3 +72,27 @@ def test_with_json_nothing_but_the_document_is_printed(lowtide: Lowtide) -> None
     ran = lowtide("prices", "--gpu", "T4", "-o", "json")
     assert ran.document["region"] == "us-east-1"
     assert ran.err == ""
+
+
+def test_a_region_that_is_none_is_met_with_the_nearest_one(lowtide: Lowtide) -> None:
+    ran = lowtide("prices", "--region", "eu-wst-1")
+    assert ran.code == 2
+    assert "did you mean: lowtide prices --region eu-west-1" in ran.err
+
+
+@pytest.mark.parametrize("width", [40, 80, 100, 200])
+def test_type_and_gpu_are_whole_on_every_terminal(
+    lowtide: Lowtide, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    types = lowtide("prices", "-o", "json").document["types"]
+    monkeypatch.setattr("lowtide.cli.prices.width_of", lambda _: width)
+    ran = lowtide("prices")
+    head, *rows = ran.out.splitlines()
+    assert head.split()[0] == "TYPE"
+    assert len(rows) == len(types)
+    for row, one in zip(rows, types, strict=True):
+        assert row.split()[0] == one["name"]
+        assert not one["gpu"] or f"{one['gpu']['manufacturer']} {one['gpu']['model']}" in row
+    assert ("INTERRUPTED/MONTH" in head) is (width == 200)
+    assert ("-o json has all" in ran.err) is (width != 200)
+    assert width == 40 or max(map(len, [head, *rows])) <= width

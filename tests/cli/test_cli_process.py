@@ -76,6 +76,19 @@ def opened_for_writing(pipe: Path, process: subprocess.Popen[str]) -> int:
     raise AssertionError(message)
 
 
+def interrupted(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """Send SIGINT until the process ends: one that lands between open() and read() is seen only with the next."""
+    for _ in range(30):
+        process.send_signal(signal.SIGINT)
+        try:
+            return process.communicate(timeout=3)
+        except subprocess.TimeoutExpired:
+            continue
+    process.kill()
+    message = f"it did not end: {process.communicate()}"
+    raise AssertionError(message)
+
+
 def test_ctrl_c_ends_with_130_and_one_word(tmp_path: Path) -> None:
     pipe = tmp_path / "cluster.yaml"
     os.mkfifo(pipe)
@@ -87,13 +100,34 @@ def test_ctrl_c_ends_with_130_and_one_word(tmp_path: Path) -> None:
     ) as process:
         writing_end = opened_for_writing(pipe, process)
         try:
-            process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=30)
+            out, err = interrupted(process)
         finally:
             os.close(writing_end)
     assert process.returncode == 130
     assert out == ""
     assert err.strip() == "Interrupted."
+
+
+@pytest.mark.parametrize(
+    ("before", "raised"),
+    [
+        ("raise KeyboardInterrupt", "while modules are imported"),
+        (
+            "class A:\n    def __set_name__(self, *_): raise KeyboardInterrupt\nclass B: a = A()",
+            "wrapped",
+        ),
+    ],
+)
+def test_ctrl_c_during_imports_is_one_word_too(tmp_path: Path, before: str, raised: str) -> None:
+    (tmp_path / "click.py").write_text(before)
+    ran = subprocess.run(
+        LOWTIDE,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr.strip()) == (130, "", "Interrupted."), raised
 
 
 def test_check_imports_no_more_than_it_reads(tmp_path: Path) -> None:

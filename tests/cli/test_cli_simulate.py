@@ -126,7 +126,43 @@ def test_people_read_a_report_and_get_the_next_commands(lowtide: Lowtide, cluste
     assert ran.code == 0, ran.err
     assert "always-on" in ran.out
     assert "lowtide simulate -w pod.yaml --html report.html" in ran.err
+    assert "compare" not in ran.err
     assert cluster.exists()
+
+
+def test_another_cluster_file_beside_it_is_offered_for_comparison(
+    lowtide: Lowtide, cluster: Path
+) -> None:
+    Path("a-twin.yaml").write_text(cluster.read_text())
+    ran = lowtide("simulate", "-w", "pod.yaml")
+    assert "lowtide compare cluster.yaml a-twin.yaml -w pod.yaml" in ran.err
+
+
+def test_where_no_pod_ran_the_next_step_is_to_look_for_the_reason(
+    lowtide: Lowtide, cluster: Path
+) -> None:
+    assert cluster.exists()
+    Path("pod.yaml").write_text(ONE_POD.replace("gpu-spot", "no-such-pool"))
+    ran = lowtide("simulate", "-w", "pod.yaml")
+    assert "The only pod did not run" in ran.out
+    assert "lowtide check -w pod.yaml" in ran.err
+    assert "--html" not in ran.err
+
+
+def test_a_run_says_what_its_figures_depend_on(lowtide: Lowtide, cluster: Path) -> None:
+    assert cluster.exists()
+    Path("lowtide.yaml").write_text(
+        "apiVersion: lowtide.dev/v1alpha1\nkind: Policy\nbudget: {maxUsdPerHour: 0.2}\n"
+    )
+    notices = "\n".join(lowtide("simulate", "-w", "pod.yaml", "-o", "json").document["notices"])
+    assert "above the $0.20 of budget.maxUsdPerHour" in notices
+    assert "lowtide plan" in notices
+    Path("lowtide.yaml").write_text(
+        "apiVersion: lowtide.dev/v1alpha1\nkind: Policy\nautoscalerTags: asFile\n"
+    )
+    notices = "\n".join(lowtide("simulate", "-w", "pod.yaml", "-o", "json").document["notices"])
+    assert "budget" not in notices
+    assert "--balancing-label" not in notices
 
 
 def test_without_a_workload_ten_gpu_pods_run(lowtide: Lowtide, cluster: Path) -> None:
@@ -203,6 +239,9 @@ def test_one_file_alone_is_no_comparison(lowtide: Lowtide, cluster: Path) -> Non
     ran = lowtide("compare", str(cluster))
     assert ran.code == 2
     assert "other.yaml" in ran.err
+    Path("second.yaml").write_text(cluster.read_text())
+    assert "lowtide compare" in (told := lowtide("compare", str(cluster)).err)
+    assert "second.yaml" in told
 
 
 @pytest.mark.skipif(not can_write_html(), reason="needs lowtide[report]")
@@ -221,8 +260,17 @@ def test_demo_works_without_the_report_extra(
     monkeypatch.setattr("lowtide.app.html.can_write_html", lambda: False)
     ran = lowtide("demo")
     assert ran.code == 0, ran.err
-    assert "pip install 'lowtide[report]'" in ran.err
+    assert "pip install -e '.[report]'" in ran.err
     assert not Path("lowtide-demo.html").exists()
+
+
+def test_demo_refuses_a_page_that_was_asked_for_and_cannot_be(
+    lowtide: Lowtide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lowtide.app.html.can_write_html", lambda: False)
+    ran = lowtide("demo", "--html", "x.html")
+    assert (ran.code, ran.out) == (1, "")
+    assert "pip install -e '.[report]'" in ran.err
 
 
 def test_html_without_the_extra_is_refused_before_the_run(
@@ -233,7 +281,7 @@ def test_html_without_the_extra_is_refused_before_the_run(
     ran = lowtide("simulate", "--html", "report.html")
     assert ran.code == 1
     assert ran.out == ""
-    assert "pip install 'lowtide[report]'" in ran.err
+    assert "pip install -e '.[report]'" in ran.err
 
 
 @pytest.mark.skipif(not can_write_html(), reason="needs lowtide[report]")

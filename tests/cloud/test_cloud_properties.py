@@ -112,7 +112,7 @@ class Account:
             self.take(autoscaling.finish_termination(self.state, "gpu", effect.instance_id))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(EVENTS, st.integers(0, 2), st.integers(2, 8))
 def test_groups_stay_within_min_and_max_and_no_instance_is_lost(
     events: list[tuple[str, int]], minimum: int, maximum: int

@@ -137,6 +137,7 @@ def test_cheapest_in_region_looks_at_every_type_on_sale() -> None:
 
     assert baseline.cheapest_possible == pytest.approx(0.40)
     assert baseline.cheapest_in_region == pytest.approx(0.10)
+    assert baseline.cheapest_in_region_types == (BARGAIN.instance_type.name,)
 
 
 def test_a_type_of_the_region_counts_with_all_that_it_has() -> None:
@@ -184,6 +185,7 @@ def test_nothing_is_said_about_prices_when_no_gpu_was_held() -> None:
     baseline, notices = baselines_of(record(HOUR), cluster(group("gpu-a", UNSOLD_SPOT)))
 
     assert (baseline.cheapest_possible, baseline.cheapest_in_region, notices) == (0.0, 0.0, ())
+    assert baseline.cheapest_in_region_types == ()
 
 
 def test_the_minute_that_aws_bills_at_least_is_not_in_the_baselines() -> None:

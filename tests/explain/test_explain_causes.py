@@ -189,3 +189,10 @@ def test_the_sentence_does_not_depend_on_the_order_of_the_reasons() -> None:
     assert cause_sentence(dict(reversed(reasons.items())), around=ONE_GPU) == cause_sentence(
         reasons, around=ONE_GPU
     )
+
+
+def test_a_scheduler_of_its_own_that_does_not_run_is_the_cause() -> None:
+    reasons = {"scheduler": ("no scheduler named volcano runs",)}
+    assert cause_sentence(reasons) == (
+        "Its schedulerName asks for another scheduler: no scheduler named volcano runs."
+    )

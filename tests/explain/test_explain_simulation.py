@@ -43,7 +43,7 @@ CLUSTER = cluster(
     region=[SMALL, BIG, UNSOLD_SPOT, BARGAIN],
 )
 # A busy machine is no failure: neither examples nor their making are timed.
-any_machine = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+any_machine = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 TYPES = {
     "general": [("plain.large", 0, 0.2, "on-demand")],
     "gpu-a": [("small.1gpu", 1, 0.4, "spot"), ("rare.1gpu", 1, 0.9, "on-demand")],

@@ -113,7 +113,7 @@ def test_pods_are_counted_by_how_they_stand_at_the_end_and_lost_ones_not_at_all(
     pods = [pod(str(n), 0, outcome=outcome) for n, outcome in enumerate(outcomes)]
 
     assert pod_counts(pods, ()) == PodCounts(
-        total=11, finished=4, stopped=3, running=2, pending=1, refused=()
+        total=11, finished=4, stopped=3, running=2, pending=1, cancelled=1, refused=()
     )
 
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from lowtide.model.simulation import Simulation
+from lowtide.report import charts
 from lowtide.report.charts import baseline_chart, course_charts, state_rows, whole_ticks
 from lowtide.report.series import moments, zones
 from lowtide.report.summary import comparisons
@@ -17,11 +18,12 @@ from lowtide.report.summary import comparisons
         (1, [0, 1]),
         (4, [0, 1, 2, 3, 4]),
         (10, [0, 2, 4, 6, 8, 10]),
-        (37, [0, 10, 20, 30]),
-        (777, [0, 200, 400, 600]),
+        (37, [0, 10, 20, 30, 37]),
+        (41, [0, 10, 20, 30, 41]),
+        (777, [0, 200, 400, 600, 777]),
     ],
 )
-def test_counts_have_whole_ticks(top: int, ticks: list[int]) -> None:
+def test_counts_have_whole_ticks_that_end_at_the_peak(top: int, ticks: list[int]) -> None:
     assert whole_ticks(top) == ticks
 
 
@@ -32,10 +34,16 @@ def test_zones_are_stacked_in_their_order_each_in_its_colour(tide: Simulation) -
     assert color["scale"]["range"] == ["--series-1", "--series-2", "--series-3"]
 
 
+def test_long_names_of_zones_are_whole_and_below_each_other() -> None:
+    names = ["us-east-1a,us-east-1b,us-east-1c", "us-east-1d,us-east-1e,us-east-1f"]
+    assert charts._legend(names[:1]) == {"labelLimit": 0, "columns": 0}
+    assert charts._legend(names) == {"labelLimit": 0, "columns": 1}
+
+
 def test_plots_over_time_share_their_window_and_feel_the_pointer(tide: Simulation) -> None:
-    charts = course_charts(moments(tide), zones(tide))
-    assert [chart.id for chart in charts] == ["nodes", "pods", "gpus", "price"]
-    for chart in charts:
+    over_time = course_charts(moments(tide), zones(tide))
+    assert [chart.id for chart in over_time] == ["nodes", "pods", "gpus", "price"]
+    for chart in over_time:
         assert [one["name"] for one in chart.spec["params"]] == ["from", "to", "ticks", "cursor"]
         band = chart.spec["layer"][-2]["encoding"]
         assert (band["x"]["field"], band["x2"]["field"]) == ("t", "t2")

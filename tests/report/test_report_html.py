@@ -142,7 +142,7 @@ def test_a_long_run_stays_small_keeps_its_peaks_and_says_what_it_leaves_out(
     pending = page.data["columns"].index("pending")
     assert max(row[pending] for row in page.data["rows"]) == 777
     assert re.search(r"Plots show [\d,]+ of 20,000 changes; every peak is kept\.", page.text)
-    assert re.search(r"These are the first [\d,]+ of 20,000; -o json has all\.", page.text)
+    assert re.search(r"through the first [\d,]+ of 20,000; -o json has all\.", page.text)
 
 
 def test_huge_reasons_and_many_refused_pods_do_not_make_the_page_big(
@@ -216,5 +216,5 @@ def test_without_the_extra_the_error_says_what_to_install(
     monkeypatch.setitem(sys.modules, "vl_convert", None)
     with pytest.raises(LowtideError) as caught:
         simulation_html(tide)
-    assert caught.value.fix == "pip install 'lowtide[report]'"
+    assert "pip install -e '.[report]'" in caught.value.fix
     assert caught.value.exit_code == 1

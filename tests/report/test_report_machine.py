@@ -22,6 +22,7 @@ CONTRACT = [
     "pods.stopped",
     "pods.running",
     "pods.pending",
+    "pods.cancelled",
     "pods.refused[]",
     "wait_seconds.mean",
     "wait_seconds.p50",

@@ -113,3 +113,16 @@ def test_turning_points_start_and_end_as_the_count_does_and_are_never_equal_neig
     assert (turns[0], turns[-1]) == (counts[0], counts[-1])
     assert all(one != other for one, other in itertools.pairwise(turns))
     assert set(turns) <= set(counts)
+
+
+def test_an_instance_that_shuts_down_is_no_longer_paid_for(tide: Simulation) -> None:
+    stopping = replace(
+        tide,
+        instances=tuple(
+            replace(one, terminating_ms=one.ended_ms - 60_000) if one.gpus and one.ended_ms else one
+            for one in tide.instances
+        ),
+    )
+    before, after = (sum(one.gpus_paid for one in moments(run)) for run in (tide, stopping))
+    assert after < before
+    assert [one.gpu_nodes for one in moments(stopping)] == [one.gpu_nodes for one in moments(tide)]

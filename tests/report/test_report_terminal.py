@@ -225,3 +225,33 @@ def test_importing_the_reports_does_not_load_rich_or_the_plot_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_baselines_are_explained_and_the_cheapest_type_of_the_region_is_named(
+    tide: Simulation,
+) -> None:
+    baseline = replace(tide.baseline_usd, cheapest_in_region_types=("g5g.xlarge",))
+    words = " ".join(
+        simulation_text(replace(tide, baseline_usd=baseline), width=100, color=False).split()
+    )
+    assert "always-on: the peak's nodes on demand for the whole run" in words
+    assert "cheapest in region: of any type there (g5g.xlarge)" in words
+
+
+def test_a_run_without_pods_that_ran_has_no_waiting_times_and_is_no_bargain(
+    tide: Simulation, refused: Simulation
+) -> None:
+    text = comparison_text([("a", tide), ("b", refused)], width=100, color=False)
+    assert re.search(r"^waiting, p95 +\S+ +no pod ran$", text, re.MULTILINE)
+    nobody = comparison_text([("b", refused), ("c", refused)], width=100, color=False)
+    assert "*" not in nobody
+
+
+def test_a_notice_of_all_runs_is_said_once(tide: Simulation) -> None:
+    first = replace(tide, notices=("Both.", "Mine."))
+    second = replace(tide, notices=("Both.",))
+    text = comparison_text([("a", first), ("b", second)], width=100, color=False)
+    assert [line for line in text.splitlines() if line.startswith("NOTICE")] == [
+        "NOTICE: Both.",
+        "NOTICE: a: Mine.",
+    ]

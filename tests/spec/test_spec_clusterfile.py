@@ -678,3 +678,31 @@ def test_the_order_of_keys_means_nothing(seed: int) -> None:
 
     text = yaml.safe_dump(shuffled(yaml.safe_load(FULL)), sort_keys=False)
     assert read_cluster(text, "c").config == read_cluster(FULL, "c").config
+
+
+@pytest.mark.parametrize(
+    ("group", "fix"),
+    [
+        ("volumeSize: 100Gi", "write 100"),
+        ("volumeSize: 100GB", "write 100"),
+        ("volumeSize: 1Ti", "write 1024"),
+        ("maxSize: many", ""),
+        ("privateNetworking: 'yes'", ""),
+        ("privateNetworking: 'true'", "write it without quotes"),
+        ("minSize: 2\n    desiredCapacity: 1", "write desiredCapacity: 2, or a lower minSize"),
+        (
+            "taints: ['nvidia.com/gpu=true:NoSchedule']",
+            'write {key: nvidia.com/gpu, value: "true", effect: NoSchedule}',
+        ),
+        ("taints: ['a:NoExecute']", "write {key: a, effect: NoExecute}"),
+        ("taints: [a]", 'write {key: KEY, value: "VALUE", effect: EFFECT}'),
+    ],
+)
+def test_the_fix_is_what_is_to_be_written(group: str, fix: str) -> None:
+    text = f"{HEAD}nodeGroups:\n  - name: a\n    {group}\n"
+    assert [one.fix for one in error_of(text).findings] == [fix]
+
+
+def test_a_variable_in_a_name_is_recognised() -> None:
+    (found,) = error_of(HEAD.replace("name: tide", "name: ${CLUSTER}")).findings
+    assert "envsubst" in found.fix

@@ -173,7 +173,7 @@ class TestReadText:
         assert self.error(tmp_path).why == "it is a directory"
 
     def test_a_device_that_never_ends_is_not_read(self) -> None:
-        assert self.error("/dev/zero").why == "it is no regular file"
+        assert self.error("/dev/zero").why == "it is a device or socket, no regular file"
 
     def test_a_name_with_nul_is_refused(self) -> None:
         assert "null byte" in self.error("a\0b").why

@@ -807,16 +807,20 @@ BAD_OBJECTS = {
         JOB.replace("template", "§template") + "  completionMode: Indexed",
         "missing",
     ),
-    "CronJob": (
+    "pod of a CronJob": (
         """\
 apiVersion: batch/v1
-kind: §CronJob
+kind: CronJob
 metadata: {name: a}
 spec:
   schedule: "0 * * * *"
-  jobTemplate: {spec: {template: {spec: {containers: [{name: a, image: i}]}}}}
+  jobTemplate: {spec: {template: {spec: {containers: [{name: §A, image: i}]}}}}
 """,
-        "not-supported",
+        "bad-name",
+    ),
+    "operator with a typo": (
+        DEPLOYMENT + "      tolerations: [{key: a, operator: §Exist}]\n",
+        "wrong-value",
     ),
     "Job with a selector": (JOB + "  selector: §{matchLabels: {a: b}}\n", "not-supported"),
     "ReplicationController of other labels": (
@@ -1043,14 +1047,14 @@ def broken_objects(draw: st.DrawFn) -> Any:
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(broken_objects(), min_size=1, max_size=3))
 def test_a_broken_manifest_is_read_or_refused_and_nothing_else(objects: list[Any]) -> None:
     assert _reads_or_refuses(objects)
 
 
 @pytest.mark.slow
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=2000)
 @given(st.lists(broken_objects() | JUNK, min_size=1, max_size=3))
 def test_many_broken_manifests_are_read_or_refused_and_nothing_else(objects: list[Any]) -> None:
     assert _reads_or_refuses(objects)
@@ -1063,3 +1067,31 @@ def _reads_or_refuses(objects: list[Any]) -> bool:
     except InputError as error:
         return bool(error.findings) and all(one.mark.line for one in error.findings)
     return all(thing.meta.name for thing in found)
+
+
+def test_the_operator_that_was_meant_is_named() -> None:
+    with pytest.raises(InputError) as caught:
+        read_manifests(DEPLOYMENT + "      tolerations: [{key: a, operator: Exist}]\n", "w.yaml")
+    assert [one.fix for one in caught.value.findings] == ["write Exists"]
+
+
+def test_a_cron_job_is_accepted_as_an_object_without_pods() -> None:
+    text = """\
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: nightly}
+spec:
+  schedule: "0 * * * *"
+  jobTemplate: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: i}]}}}}
+"""
+    assert read_manifests(text, "w.yaml") == (
+        OtherObject(meta=Meta(kind="CronJob", name="nightly")),
+    )
+
+
+def test_the_volumes_of_a_stateful_set_are_named() -> None:
+    text = DEPLOYMENT.replace("Deployment", "StatefulSet")
+    text += "  volumeClaimTemplates: [{metadata: {name: data}}]\n"
+    (one,) = read_manifests(text, "w.yaml")
+    assert isinstance(one, Replicated)
+    assert one.volume_claims == ("data",)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lowtide.model.errors import InputError
 from lowtide.model.policy import AutoscalerPolicy, Policy, Timings
-from lowtide.spec.policy import dump, json_schema, load_policy, read_policy
+from lowtide.spec.policy import dump, flag_marks, json_schema, load_policy, read_policy
 
 HEAD = "apiVersion: lowtide.dev/v1alpha1\nkind: Policy\n"
 
@@ -152,6 +152,35 @@ def test_a_bad_policy_is_refused_at_the_place_of_every_mistake(
     assert found == expected
 
 
+@pytest.mark.parametrize(
+    ("section", "fix"),
+    [
+        ("timings: {gpuRegisterSeconds: 3m}", "write 180"),
+        ("timings: {imageSizesMiB: {cuda: 8Gi}}", "write 8192"),
+        ("timings: {imageMiB: 2GB}", "write 1907"),
+        ("timings: {imageMiB: large}", ""),
+        ("timings: {readySeconds: soon}", ""),
+        ('timings: {readySeconds: "10"}', "write it without quotes"),
+        ("spot: {discount: {g4dn.xlarge: 60}}", "write 0.6 (1 would be all)"),
+        ("spot: {discount: {g4dn.xlarge: 50%}}", "write 0.5"),
+        ("spot: {discount: {g4dn.xlarge: 600}}", ""),
+    ],
+)
+def test_a_number_with_its_unit_is_answered_with_the_number(section: str, fix: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read_policy(f"{HEAD}{section}\n", "lowtide.yaml")
+    assert [one.fix for one in caught.value.findings] == [fix]
+
+
+def test_every_flag_has_its_place() -> None:
+    marks = flag_marks(HEAD + "autoscaler:\n  flags:\n    expander: random\n    v: 4\n", "p.yaml")
+    assert {name: (mark.line, mark.column) for name, mark in marks.items()} == {
+        "": (4, 3),
+        "expander": (5, 15),
+        "v": (6, 8),
+    }
+
+
 def test_an_unknown_key_is_answered_with_the_nearest_one() -> None:
     with pytest.raises(InputError) as caught:
         read_policy(HEAD + "timings: {spotLaunchSecond: 3}\n", "lowtide.yaml")
@@ -193,7 +222,7 @@ JUNK = st.recursive(
 KEYS = st.sampled_from([*dump(Policy()), "autoscaler", "spotLaunch", "Seed"])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.dictionaries(KEYS, JUNK, max_size=5))
 def test_a_broken_policy_is_read_or_refused_and_nothing_else(more: dict[str, object]) -> None:
     text = yaml.safe_dump({"apiVersion": "lowtide.dev/v1alpha1", "kind": "Policy"} | more)

@@ -423,7 +423,7 @@ JUNK = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.dictionaries(st.sampled_from(["until", "maxDuration", "addons"]), JUNK, max_size=1),
     st.lists(JUNK, max_size=3),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from lowtide.model.errors import InputError
 from lowtide.model.kube import Container, LabelSelector, Pod, PodSpec, Requirement, Toleration
 from lowtide.model.names import SYSTEM_NAMESPACE, TAINT_UNSCHEDULABLE
 from lowtide.model.quantity import CPU, GIB, MEMORY
@@ -369,3 +370,20 @@ def test_objects_without_effect_are_accepted_and_can_be_deleted(world: World) ->
     meta = Meta(kind="Service", name="web")
     world.apply((OtherObject(meta=meta),))
     assert world.delete(meta)
+
+
+def test_applying_a_bare_pod_again_leaves_it_alone(world: World, run_to: RunTo) -> None:
+    alone = BarePod(meta=Meta(kind="Pod", name="alone"), template=SMALL)
+    world.apply((alone, alone))
+    run_to(world, 30)
+    world.apply((alone,))
+    run_to(world, 60)
+    (usage,) = [one for one in world.recorder.pod_usages() if one.name == "alone"]
+    assert (usage.outcome, active(world, "alone")) == ("running", ["alone"])
+
+
+def test_more_pods_than_a_cluster_can_hold_are_refused(
+    world: World, make_deployment: MakeDeployment
+) -> None:
+    with pytest.raises(InputError, match="asks for more pods than a cluster can hold"):
+        world.apply((make_deployment(150_001),))

@@ -338,7 +338,7 @@ def play(world: World, cuda: Replicated, actions: list[tuple[int, str, int]]) ->
             check(world)
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=SHARED)
+@settings(max_examples=6, suppress_health_check=SHARED)
 @given(actions=ACTIONS, seed=st.integers(0, 3))
 def test_no_node_is_overbooked_and_no_pod_is_lost_from_sight(
     make_world: MakeWorld,
@@ -360,7 +360,7 @@ def test_no_node_is_overbooked_and_no_pod_is_lost_from_sight(
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None, suppress_health_check=SHARED)
+@settings(max_examples=60, suppress_health_check=SHARED)
 @given(actions=ACTIONS, seed=st.integers(0, 99))
 def test_no_node_is_overbooked_and_no_pod_is_lost_from_sight_in_many_runs(
     make_world: MakeWorld,

@@ -6,6 +6,7 @@ import otherwise.
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,13 +18,14 @@ from lowtide.model.errors import InputError
 from lowtide.model.findings import Finding, Mark, Severity
 from lowtide.model.policy import Policy
 from lowtide.resolve import resolve_cluster
-from lowtide.spec.clusterfile import ClusterFile, load_cluster
+from lowtide.spec.clusterfile import ClusterFile, load_cluster, read_cluster
 
 if TYPE_CHECKING:
     from lowtide.model.scenario import Scenario
 
 DEFAULT_CLUSTER = "cluster.yaml"
 POLICY_FILE = "lowtide.yaml"
+STDIN = "-"
 
 Value = TypeVar("Value")
 
@@ -38,11 +40,14 @@ class Inputs:
 
     @property
     def policy_path(self) -> str | None:
-        """The policy file to read: the one named, or lowtide.yaml beside the cluster file if there is one."""
+        """The policy file to read: the one named, or lowtide.yaml beside the cluster file if there is one.
+
+        A link to nothing and a folder count: that they cannot be read has to be said.
+        """
         if self.policy is not None:
             return self.policy
         beside = Path(self.cluster).parent / POLICY_FILE
-        return str(beside) if beside.is_file() else None
+        return str(beside) if os.path.lexists(beside) else None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -72,6 +77,7 @@ class Loaded:
     scenario: Scenario | None
     findings: tuple[Finding, ...]
     readable: bool
+    file: ClusterFile | None = None
 
 
 def load(inputs: Inputs) -> Loaded:
@@ -93,6 +99,10 @@ def load(inputs: Inputs) -> Loaded:
         wrong_flags = _wrong_flags(cluster, policy, marks)
         reading.findings.extend(wrong_flags)
         cluster = None if wrong_flags else cluster
+    if cluster is not None and scenario is not None and workload is not None:
+        unknown = _unknown_places(scenario, cluster, workload)
+        reading.findings.extend(unknown)
+        scenario = None if unknown else scenario
     return Loaded(
         inputs=inputs,
         cluster=cluster,
@@ -100,7 +110,19 @@ def load(inputs: Inputs) -> Loaded:
         scenario=scenario,
         findings=tuple(sorted(reading.findings, key=_place)),
         readable=readable,
+        file=file,
     )
+
+
+def refuse_unresolvable(text: str, file: str) -> None:
+    """Read and resolve a cluster file that is not written yet, with the lowtide.yaml beside its place.
+
+    Raises:
+        InputError: with every finding; of lowtide.yaml first.
+    """
+    beside = Inputs(cluster=file).policy_path if file != STDIN else None
+    policy, _ = _policy(beside)
+    resolve_cluster(read_cluster(text, file), policy)
 
 
 @dataclass(slots=True)
@@ -120,7 +142,7 @@ def _cluster_file(path: str) -> ClusterFile:
     try:
         return load_cluster(path)
     except InputError as error:
-        if path == "-" or Path(path).exists():
+        if path == STDIN or Path(path).exists():
             raise
         raise InputError(
             f"There is no cluster file {path}",
@@ -147,6 +169,12 @@ def _wrong_flags(
     from lowtide.app.autoscaler_flags import flag_findings  # noqa: PLC0415 - as above
 
     return flag_findings(cluster, policy.autoscaler.flags, marks)
+
+
+def _unknown_places(scenario: Scenario, cluster: ResolvedCluster, file: str) -> tuple[Finding, ...]:
+    from lowtide.app.fault_places import place_findings  # noqa: PLC0415 - as above
+
+    return place_findings(scenario, cluster, file)
 
 
 def _workload(path: str) -> Scenario:

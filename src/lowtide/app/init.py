@@ -9,23 +9,32 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from lowtide.app.files import refuse_unresolvable
+from lowtide.app.regions import checked_region
 from lowtide.catalog.types import instance_type
 from lowtide.catalog.versions import default_version
-from lowtide.catalog.zones import is_zone_of
+from lowtide.catalog.zones import chosen_zones, is_zone_of
 from lowtide.model.catalog import InstanceType
 from lowtide.model.errors import InputError
+from lowtide.model.findings import Severity
 
 # EKS CreateCluster: starts with a letter or digit, then letters, digits and dashes; CloudFormation stack names
 # must start with a letter and eksctl prefixes its own, so a letter is asked for.
 _NAME = re.compile(r"[A-Za-z][-A-Za-z0-9]{0,99}")
-_REGION = re.compile(r"[a-z]{2,3}(-[a-z]+)+-\d")
+
+#: Words that YAML 1.1 reads as booleans and null (yaml.org/type/bool.html, yaml.org/type/null.html).
+_NO_TEXT = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
+
+#: EKS puts its control plane into subnets of that many zones (EKS user guide, "VPC and subnet requirements").
+_FEWEST_ZONES = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
     """What a user wants of a new cluster file.
 
-    ``zones`` are full names or the last letter alone; ``max_size`` is per GPU group, that is per zone.
+    ``zones`` are full names or the last letter alone, and get a GPU group each; ``max_size`` is per GPU group, that is
+    per zone.
     """
 
     name: str
@@ -36,12 +45,39 @@ class Wish:
     max_size: int
 
 
-def cluster_file(wish: Wish) -> str:
+def cluster_file(wish: Wish, *, file: str = "cluster.yaml") -> str:
     """Return the text of a cluster.yaml that passes ``lowtide check`` and eksctl's published schema.
 
+    Args:
+        wish: what the file shall hold.
+        file: where it will stand; a lowtide.yaml beside it counts, for it may hold the price that is missing.
+
     Raises:
-        InputError: a name, region, zone, size or instance type is not possible.
+        InputError: a name, region, zone, size or instance type is not possible, or has no price.
     """
+    text = _text(wish)
+    try:
+        refuse_unresolvable(text, file)
+    except InputError as error:
+        raise _refused(error) from error
+    return text
+
+
+def _refused(error: InputError) -> InputError:
+    """Return the refusal of a file that ``check`` would refuse, in terms of what was asked for."""
+    first = next((one for one in error.findings if one.severity is Severity.ERROR), None)
+    if first is None:
+        return error
+    return InputError(
+        "Nothing was written: lowtide check would refuse the file",
+        where="lowtide init",
+        why=first.message,
+        fix=first.fix,
+        findings=error.findings,
+    )
+
+
+def _text(wish: Wish) -> str:
     zones = _checked_zones(wish)
     types = _checked_types(wish.gpu_types)
     if not _NAME.fullmatch(wish.name):
@@ -63,12 +99,18 @@ def cluster_file(wish: Wish) -> str:
     return (
         _HEAD.format(
             name=wish.name,
+            quoted_name=_quoted(wish.name),
             region=wish.region,
             version=_version(),
-            zones=", ".join(zones),
+            zones=_availability_zones(wish.region, zones),
         )
         + groups
     )
+
+
+def _quoted(name: str) -> str:
+    """Return a name so that YAML 1.1 reads it as text."""
+    return f'"{name}"' if name.lower() in _NO_TEXT else name
 
 
 def _version() -> str:
@@ -76,13 +118,7 @@ def _version() -> str:
 
 
 def _checked_zones(wish: Wish) -> tuple[str, ...]:
-    if not _REGION.fullmatch(wish.region):
-        raise InputError(
-            f"{wish.region!r} is not a region",
-            where="--region",
-            why="regions are written like us-east-1",
-            fix="lowtide init --region us-east-1",
-        )
+    checked_region(wish.region, where="--region", command="lowtide init --region")
     zones = tuple(wish.region + zone if len(zone) == 1 else zone for zone in wish.zones)
     for zone in zones:
         if not is_zone_of(zone, wish.region):
@@ -92,14 +128,22 @@ def _checked_zones(wish: Wish) -> tuple[str, ...]:
                 why=f"zones are written like {wish.region}a, or by their letter alone",
                 fix=f"aws ec2 describe-availability-zones --region {wish.region} lists yours",
             )
-    if len(set(zones)) < 2 or len(set(zones)) != len(zones):
+    if not zones or len(set(zones)) != len(zones):
         raise InputError(
-            "A cluster needs at least two different zones",
+            "Each zone gets one GPU group",
             where="--zones",
-            why="EKS puts its control plane into subnets of two zones or more",
+            why="a zone was named twice" if zones else "no zone was named",
             fix="lowtide init --zones a,b,c",
         )
     return zones
+
+
+def _availability_zones(region: str, zones: tuple[str, ...]) -> str:
+    """Return the value of availabilityZones, with a second zone for the control plane where one was named."""
+    if len(zones) >= _FEWEST_ZONES:
+        return f"[{', '.join(zones)}]"
+    other = next(one for one in chosen_zones(region) if one not in zones)
+    return f"[{zones[0]}, {other}] # EKS wants two zones; GPU nodes stay in {zones[0]}"
 
 
 def _checked_types(names: tuple[str, ...]) -> tuple[InstanceType, ...]:
@@ -166,7 +210,7 @@ apiVersion: eksctl.io/v1alpha5
 kind: ClusterConfig
 
 metadata:
-  name: {name}
+  name: {quoted_name}
   region: {region}
   version: "{version}"
 
@@ -178,7 +222,7 @@ upgradePolicy:
 autoModeConfig:
   enabled: false
 
-availabilityZones: [{zones}]
+availabilityZones: {zones}
 
 vpc:
   nat:
@@ -265,4 +309,5 @@ _GROUP = """\
       k8s.io/cluster-autoscaler/node-template/label/k8s.amazonaws.com/accelerator: {accelerator}
       k8s.io/cluster-autoscaler/node-template/label/lowtide.dev/pool: {pool}
       k8s.io/cluster-autoscaler/node-template/taint/nvidia.com/gpu: "true:NoSchedule"
+      k8s.io/cluster-autoscaler/node-template/autoscaling-options/scaledownunneededtime: "2m" # idle GPUs go soon, not after 10m
 """

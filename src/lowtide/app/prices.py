@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lowtide.app.regions import checked_region
 from lowtide.catalog.offerings import price_rows
 from lowtide.catalog.tables import sources
 from lowtide.catalog.types import instance_type
@@ -46,8 +47,9 @@ def prices(region: str, *, gpu: str = "", types: tuple[str, ...] = ()) -> PriceL
         types: names of instance types; empty for all.
 
     Raises:
-        InputError: a type is not known, or nothing matches.
+        InputError: the region or a type is not known, or nothing matches.
     """
+    checked_region(region, where="--region", command="lowtide prices --region")
     for name in types:
         instance_type(name)
     rows = tuple(
@@ -56,12 +58,7 @@ def prices(region: str, *, gpu: str = "", types: tuple[str, ...] = ()) -> PriceL
         if _has_gpu(row, gpu.lower()) and (not types or row.instance_type.name in types)
     )
     if not rows:
-        raise InputError(
-            f"No instance type has a GPU like {gpu!r}",
-            where="--gpu",
-            why="models are named as AWS names them: T4, A10G, L4, L40S, V100, A100, H100",
-            fix="lowtide prices --gpu any",
-        )
+        raise _nothing_found(gpu, types)
     return PriceList(
         region=region,
         rows=rows,
@@ -70,6 +67,24 @@ def prices(region: str, *, gpu: str = "", types: tuple[str, ...] = ()) -> PriceL
             for one in sources()
             if one.file in _TABLES
         ),
+    )
+
+
+def _nothing_found(gpu: str, types: tuple[str, ...]) -> InputError:
+    """Return the error for a filter that leaves nothing; without a GPU there is no filter that does."""
+    if types:
+        wanted = "a GPU" if gpu == "any" else f"a GPU like {gpu!r}"
+        return InputError(
+            "None of the named types is left",
+            where="--gpu",
+            why=f"{', '.join(types)}: without {wanted}",
+            fix=f"lowtide prices --type {','.join(types)}",
+        )
+    return InputError(
+        f"No instance type has a GPU like {gpu!r}",
+        where="--gpu",
+        why="models are named as AWS names them: T4, A10G, L4, L40S, V100, A100, H100",
+        fix="lowtide prices --gpu any",
     )
 
 

@@ -50,7 +50,7 @@ def simulate(
         *simulation.notices,
         *workload_notices(scenario),
         *budget_notice(loaded.policy, simulation),
-        *hardening_notice(loaded.cluster),
+        *hardening_notice(loaded.cluster, scenario),
     )
     return replace(simulation, notices=tuple(dict.fromkeys(notices)))
 

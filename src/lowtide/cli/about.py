@@ -6,14 +6,16 @@ import click
 
 from lowtide.cli.options import debug_option, output_option
 from lowtide.cli.output import emit, is_for_people, show
+from lowtide.cli.verb import Verb
 
 
 @click.command(
+    cls=Verb,
     epilog="""\b
 Examples:
   lowtide schema cluster > cluster.schema.json
   lowtide schema policy > lowtide.schema.json
-"""
+""",
 )
 @click.argument("kind", type=click.Choice(["cluster", "policy", "scenario"]))
 @debug_option
@@ -30,13 +32,14 @@ def schema(kind: str) -> None:
 
 
 @click.command(
+    cls=Verb,
     epilog="""\b
 Examples:
   eval "$(lowtide completion bash)"                                  this shell only
   lowtide completion bash > ~/.local/share/bash-completion/completions/lowtide
   lowtide completion zsh  > "${fpath[1]}/_lowtide"
   lowtide completion fish > ~/.config/fish/completions/lowtide.fish
-"""
+""",
 )
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @debug_option
@@ -52,11 +55,12 @@ def completion(shell: str) -> None:
 
 
 @click.command(
+    cls=Verb,
     epilog="""\b
 Examples:
   lowtide version
   lowtide version -o json
-"""
+""",
 )
 @output_option
 @debug_option

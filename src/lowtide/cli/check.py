@@ -14,11 +14,13 @@ from lowtide.cli.options import (
     workload_option,
 )
 from lowtide.cli.output import emit, has_color, is_for_people, say_next, show, width_of
+from lowtide.cli.verb import Verb
 from lowtide.model.errors import ChecksFailed, InputError
 from lowtide.model.findings import Severity
 
 
 @click.command(
+    cls=Verb,
     epilog="""\b
 Examples:
   lowtide check
@@ -27,7 +29,7 @@ Examples:
 
 \b
 Exit code: 0 nothing but warnings, 2 a file cannot be read as what it should be, 3 errors.
-"""
+""",
 )
 @file_option
 @policy_option

@@ -32,7 +32,7 @@ _TAKES_FILES = ("check", "simulate")
 
 def report_failure(error: Exception | KeyboardInterrupt, settings: Settings) -> int:
     """Print an error as wanted and return the exit code that belongs to it."""
-    if is_interrupt(error) or isinstance(error, click.exceptions.Abort):
+    if isinstance(error, KeyboardInterrupt | click.exceptions.Abort) or is_interrupt(error):
         say(f"\n{WORD}")
         return INTERRUPTED
     if settings.debug:

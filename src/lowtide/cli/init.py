@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from lowtide.cli.options import debug_option, parts
 from lowtide.cli.output import say, say_next, show
+from lowtide.cli.verb import Verb
 from lowtide.model.errors import InputError
 
 
 @click.command(
+    cls=Verb,
     epilog="""\b
 Examples:
   lowtide init --name vision --region eu-west-1
   lowtide init --gpu-type g5.xlarge,g6.xlarge --max 20
   lowtide init --on-demand --zones a,b -f -                 print it, write nothing
-"""
+""",
 )
 @click.option("--name", default="gpu-cluster", show_default=True, help="Name of the cluster.")
 @click.option("--region", default="us-east-1", show_default=True, help="AWS region.")
@@ -26,7 +26,7 @@ Examples:
     multiple=True,
     default=("a,b,c",),
     show_default=True,
-    help="Availability zones: full names or their letters, with commas or repeated.",
+    help="Zones with GPU nodes: full names or their letters, with commas or repeated.",
 )
 @click.option(
     "--gpu-type",
@@ -65,6 +65,7 @@ def init(  # noqa: PLR0913 - one parameter for each option of the command line
 ) -> None:
     """Write a commented cluster.yaml: one general group, and one GPU group per zone that starts at zero."""
     from lowtide.app.init import Wish, cluster_file
+    from lowtide.app.whole_file import refuse_unwritable
 
     text = cluster_file(
         Wish(
@@ -74,32 +75,28 @@ def init(  # noqa: PLR0913 - one parameter for each option of the command line
             gpu_types=parts(gpu_types),
             spot=spot,
             max_size=max_size,
-        )
+        ),
+        file=file,
     )
     if file == "-":
         show(text)
         return
-    _write(Path(file), text, force=force)
+    refuse_unwritable(file, option="-f")
+    _write(file, text, force=force)
     say(f"Wrote {file}: cluster {name} in {region}.")
     option = "" if file == "cluster.yaml" else f" -f {file}"
     say_next(f"lowtide check{option}", f"lowtide simulate{option}")
 
 
-def _write(path: Path, text: str, *, force: bool) -> None:
+def _write(file: str, text: str, *, force: bool) -> None:
+    from lowtide.app.whole_file import write_whole
+
     try:
-        with path.open("w" if force else "x", encoding="utf-8") as stream:
-            stream.write(text)
+        write_whole(file, text, replace=force)
     except FileExistsError as error:
         raise InputError(
-            f"{path} exists and is left as it is",
-            where=str(path),
+            f"{file} exists and is left as it is",
+            where=file,
             why="init never overwrites a file unasked",
             fix="lowtide init --force, or -f another-name.yaml",
-        ) from error
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be written",
-            where=str(path),
-            why=error.strerror or str(error),
-            fix="lowtide init -f PATH, in a folder that exists and is yours",
         ) from error

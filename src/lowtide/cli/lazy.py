@@ -14,6 +14,7 @@ from collections.abc import Mapping
 
 import click
 
+from lowtide.cli.verb import Verb
 from lowtide.model.errors import InputError
 
 
@@ -23,7 +24,7 @@ def nearest(word: str, known: list[str]) -> str:
     return found[0] if found else ""
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Verb, click.Group):
     """A group whose commands are ``name -> (module:attribute, short help)``, in the order given."""
 
     def __init__(

@@ -12,6 +12,9 @@ from lowtide.model.errors import InputError
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
+#: Characters of a wrong value that its error repeats.
+_SHOWN = 40
+
 
 def _set_output(ctx: click.Context, _param: click.Parameter, value: str) -> None:
     settings = ctx.find_object(Settings)
@@ -56,7 +59,8 @@ def _only_one(ctx: click.Context, param: click.Parameter, values: tuple[str, ...
     """Return the one value that was given.
 
     Raises:
-        InputError: several were, of which click would take the last without a word.
+        InputError: several were, of which click would take the last without a word; or it is empty, which pathlib
+            takes for the current folder.
     """
     if len(values) > 1:
         option = param.opts[0]
@@ -66,12 +70,21 @@ def _only_one(ctx: click.Context, param: click.Parameter, values: tuple[str, ...
             why=f"one run has one: {', '.join(values)}",
             fix=_instead_of_several(option),
         )
+    if values == ("",):
+        raise InputError(
+            f"{param.opts[0]} names no file",
+            where=ctx.command_path,
+            why="its value is empty",
+            fix=f"give {param.opts[0]} a path, or leave it out",
+        )
     return values[0] if values else None
 
 
 def _instead_of_several(option: str) -> str:
     if option == "-w":
-        return "put the manifests into one folder (-w FOLDER), or name them in the steps of a Scenario"
+        return (
+            "put the manifests into one folder (-w FOLDER), or name them in the steps of a Scenario"
+        )
     return f"give {option} once; lowtide compare takes several cluster files"
 
 
@@ -101,11 +114,26 @@ def policy_option(verb: Verb) -> Verb:
     )(verb)
 
 
+def _seed(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    if value is None:
+        return None
+    try:
+        seed = int(value)
+    except ValueError:  # also where it has more digits than Python converts
+        seed = -1
+    if seed < 0:
+        shown = value if len(value) <= _SHOWN else f"{value[:_SHOWN]}..."
+        problem = f"{shown!r} is not a whole number from 0 on."
+        raise click.BadParameter(problem, ctx=ctx, param=param)
+    return seed
+
+
 def seed_option(verb: Verb) -> Verb:
     """Add ``--seed``, which decides every random choice of a run."""
     return click.option(
         "--seed",
-        type=int,
+        metavar="INTEGER",
+        callback=_seed,
         help="Decides every random choice; the same seed gives the same run.  [default: the policy's, or 0]",
     )(verb)
 

@@ -78,7 +78,19 @@ def document_text(document: Document, output: str) -> str:
         from lowtide.app.documents import yaml_text
 
         return yaml_text(document)
-    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+    if _can_be_said(text):
+        return text
+    return json.dumps(document, indent=2, ensure_ascii=True, allow_nan=False)
+
+
+def _can_be_said(text: str) -> bool:
+    """Whether stdout has every character; a file name's byte that is not UTF-8 has none (PEP 383)."""
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def emit(document: Document) -> None:

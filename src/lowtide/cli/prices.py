@@ -9,6 +9,7 @@ import click
 
 from lowtide.cli.options import debug_option, output_option, parts
 from lowtide.cli.output import emit, has_color, is_for_people, say, say_next, show, width_of
+from lowtide.cli.verb import Verb
 
 if TYPE_CHECKING:
     from lowtide.app.prices import PriceList
@@ -27,12 +28,13 @@ BANDS = ("<5 %", "5-10 %", "10-15 %", "15-20 %", ">20 %")
 
 
 @click.command(
+    cls=Verb,
     epilog="""\b
 Examples:
   lowtide prices --gpu T4
   lowtide prices --gpu any --region eu-west-1
   lowtide prices --type g5.xlarge,g6.xlarge -o json
-"""
+""",
 )
 @click.option("--region", default="us-east-1", show_default=True, help="AWS region.")
 @click.option("--gpu", default="", help="Only types with such a GPU (T4, L4, H100), or `any` GPU.")
@@ -51,21 +53,37 @@ def prices(*, region: str, gpu: str, types: tuple[str, ...]) -> None:
 
 
 def _show_table(found: PriceList) -> None:
-    from lowtide.report.terminal import Column, table_text
+    from lowtide.report.terminal import Column, fitting_columns, table_text
 
+    # ``spare``: what is left out first where the terminal is too narrow for all.
     columns = [
-        Column(title="TYPE"),
-        *(Column(title=title, right=True) for title in ("VCPU", "GIB", "GPUS")),
-        Column(title="GPU"),
-        *(
-            Column(title=title, right=True)
-            for title in ("ON-DEMAND $/H", "SPOT $/H", "SPOT $/GPU-H")
-        ),
-        Column(title="INTERRUPTED/MONTH", right=True),
-        Column(title="NOTE"),
+        Column(title="TYPE", keep=True),
+        Column(title="VCPU", right=True, spare=4),
+        Column(title="GIB", right=True, spare=5),
+        Column(title="GPUS", right=True, spare=2),
+        Column(title="GPU", keep=True),
+        Column(title="ON-DEMAND $/H", right=True),
+        Column(title="SPOT $/H", right=True),
+        Column(title="SPOT $/GPU-H", right=True, spare=1),
+        Column(title="INTERRUPTED/MONTH", right=True, spare=6),
+        Column(title="NOTE", spare=3),
     ]
     rows = [_cells(row) for row in found.rows]
-    show(table_text(columns, rows, width=width_of(sys.stdout), color=has_color(sys.stdout)))
+    shown, width = fitting_columns(columns, rows, width_of(sys.stdout))
+    text = table_text(
+        [columns[place] for place in shown],
+        [[row[place] for place in shown] for row in rows],
+        width=width,
+        color=has_color(sys.stdout),
+    )
+    show(text)
+    left_out = [
+        one.title
+        for place, one in enumerate(columns)
+        if place not in shown and any(row[place] for row in rows)
+    ]
+    if left_out:
+        say(f"\nLeft out for want of room: {', '.join(left_out)}; -o json has all columns.")
     for region in found.priced_as:
         if region != found.region:
             say(

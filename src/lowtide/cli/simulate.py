@@ -19,7 +19,8 @@ from lowtide.cli.options import (
 )
 from lowtide.cli.output import emit, has_color, is_for_people, say, say_next, show, width_of
 from lowtide.cli.progress import Progress
-from lowtide.model.errors import InputError, LowtideError
+from lowtide.cli.verb import Verb
+from lowtide.model.errors import InputError
 
 if TYPE_CHECKING:
     from lowtide.app.files import Inputs
@@ -30,20 +31,19 @@ DEMO_HTML = "lowtide-demo.html"
 
 
 @click.command(
+    cls=Verb,
     epilog="""\b
 Examples:
   lowtide simulate                                       ten GPU pods for 30 minutes
   lowtide simulate -w job.yaml --html report.html
   lowtide simulate -w scenario.yaml --seed 7 -o json | jq .cost_usd
-"""
+""",
 )
 @file_option
 @workload_option
 @policy_option
 @seed_option
-@click.option(
-    "--html", type=click.Path(dir_okay=False), help="Also write an interactive report here."
-)
+@click.option("--html", type=click.Path(), help="Also write an interactive report here.")
 @output_option
 @debug_option
 def simulate(
@@ -77,11 +77,12 @@ def _next_commands(inputs: Inputs, simulation: Simulation, html: str | None) -> 
 
 
 @click.command(
+    cls=Verb,
     epilog="""\b
 Examples:
   lowtide compare spot.yaml on-demand.yaml
   lowtide compare clusters/*.yaml -w job.yaml -o json | jq '.simulations[].cost_usd.total'
-"""
+""",
 )
 @click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILE...")
 @workload_option
@@ -130,16 +131,17 @@ def _comparison_of(file: str) -> str:
 
 
 @click.command(
+    cls=Verb,
     epilog="""\b
 Examples:
   lowtide demo
   lowtide demo --html tide.html
-"""
+""",
 )
 @seed_option
 @click.option(
     "--html",
-    type=click.Path(dir_okay=False),
+    type=click.Path(),
     help=f"Where the interactive report goes.  [default: {DEMO_HTML}, where the extra `report` is installed]",
 )
 @output_option
@@ -166,7 +168,10 @@ def demo(*, seed: int | None, html: str | None) -> None:
 
 def _shown(path: Path) -> str:
     """Return a path as short as it can be typed here."""
-    here = Path.cwd()
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:  # somebody removed it
+        return str(path)
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
@@ -175,7 +180,9 @@ def _simulate(inputs: Inputs, seed: int | None, html: str | None) -> Simulation:
     from lowtide.app.simulate import simulate as run_simulation
 
     if html is not None:
-        _refuse_unwritable(html)
+        from lowtide.app.html import refuse_html
+
+        refuse_html(html)
     with Progress("simulating") as progress:
         simulation = run_simulation(inputs, seed=seed, progress=progress)
     _print(simulation, progress.elapsed_s)
@@ -200,24 +207,3 @@ def _print(simulation: Simulation, wall_seconds: float) -> None:
     if not (is_for_people() and sys.stdout.isatty()):
         for notice in simulation.notices:
             say(f"NOTICE: {notice}")
-
-
-def _refuse_unwritable(html: str) -> None:
-    """Say before the run, not after it, that its report has nowhere to go."""
-    from lowtide.app.html import INSTALL, can_write_html
-
-    if not can_write_html():
-        raise LowtideError(
-            "The report with plots cannot be written",
-            where="--html",
-            why="it needs vl-convert-python, which is not installed",
-            fix=f"{INSTALL}; or leave --html out",
-        )
-    folder = Path(html).resolve().parent
-    if not folder.is_dir():
-        raise InputError(
-            f"{html} cannot be written",
-            where="--html",
-            why=f"there is no folder {folder}",
-            fix=shlex.join(["mkdir", "-p", str(folder)]),
-        )

@@ -158,7 +158,9 @@ def _why(
     work: Work, options: list[Option], best: Option, plan: list[tuple[KnownGroup, int]]
 ) -> str:
     """Say in a sentence what was compared."""
-    said = f"{len(best.pods)} pods fit on {best.nodes} new nodes of {best.group}"
+    pods = "1 pod fits" if len(best.pods) == 1 else f"{len(best.pods)} pods fit"
+    nodes = "1 new node" if best.nodes == 1 else f"{best.nodes} new nodes"
+    said = f"{pods} on {nodes} of {best.group}"
     others = sorted(one.group for one in options if one.group != best.group)
     if others:
         said += f"; {'+'.join(work.options.expander)} chose it before {', '.join(others)}"

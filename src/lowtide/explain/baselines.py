@@ -63,6 +63,7 @@ def baselines_of(record: RunRecord, cluster: ResolvedCluster) -> tuple[Baseline,
         ),
         cheapest_possible=_usd(work, possible),
         cheapest_in_region=_usd(work, regional),
+        cheapest_in_region_types=tuple(sorted({one.instance_type for one in regional.values()})),
     )
     considered = [*in_file, *possible.values(), *regional.values()] if work else []
     return baseline, _missing_spot_prices(considered, cluster.region)

@@ -16,11 +16,12 @@ from typing import Final
 
 from lowtide.model.quantity import CPU, GIB, MEMORY, NVIDIA_GPU, Resources, format_amount
 
-#: Last reasons by subject: ``node/NAME``, ``group/NAME`` or ``cluster``.
+#: Last reasons by subject: ``node/NAME``, ``group/NAME``, ``cluster`` or ``scheduler``.
 Reasons = Mapping[str, tuple[str, ...]]
 
 # The field's words: Cluster Autoscaler 1.36 core/scaleup/orchestrator/skippedreasons.go, kube-scheduler's
 # filter plugins (1.36 no longer names the taint: "untolerated taint(s)"), and the twin's own.
+SCHEDULER: Final = "scheduler"
 NO_AUTOSCALER: Final = "no autoscaler is running"
 UNDISCOVERED: Final = "not discovered by the autoscaler"
 AT_MAXIMUM: Final = "max node group size reached"
@@ -60,7 +61,8 @@ def cause_sentence(reasons: Reasons, *, around: Surroundings = NOTHING_KNOWN) ->
     """
     answers = _answers_of_groups(reasons, around)
     return (
-        _too_large(reasons, around)
+        _no_scheduler(reasons)
+        or _too_large(reasons, around)
         or _no_device_plugin(answers, around)
         or _no_autoscaler(reasons)
         or _unknown_groups(reasons, answers, around)
@@ -79,6 +81,11 @@ def _answers_of_groups(reasons: Reasons, around: Surroundings) -> dict[str, str]
         if scope == "group" and (name in around.groups or not around.groups):
             answers[name] = ", ".join(words)
     return answers
+
+
+def _no_scheduler(reasons: Reasons) -> str:
+    said = reasons.get(SCHEDULER, ())
+    return f"Its schedulerName asks for another scheduler: {said[0]}." if said else ""
 
 
 def _too_large(reasons: Reasons, around: Surroundings) -> str:

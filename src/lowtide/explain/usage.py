@@ -90,8 +90,8 @@ def waits(pods: Sequence[PodUsage]) -> Waits:
 def pod_counts(pods: Sequence[PodUsage], refused: tuple[RefusedPods, ...]) -> PodCounts:
     """Return the user's pods by how they stand at the end.
 
-    Pods that were lost are left out: their controller made another, which is counted. A pod deleted before
-    it ran is in ``total`` alone, so total = finished + stopped + running + pending + cancelled.
+    Pods that were lost are left out: their controller made another, which is counted. Each other
+    pod counts once: total = finished + stopped + running + pending + cancelled.
     """
     by_outcome = Counter(pod.outcome for pod in pods if pod.outcome != "lost")
     return PodCounts(
@@ -101,6 +101,7 @@ def pod_counts(pods: Sequence[PodUsage], refused: tuple[RefusedPods, ...]) -> Po
         running=by_outcome["running"],
         pending=by_outcome["pending"],
         refused=refused,
+        cancelled=by_outcome["cancelled"],
     )
 
 

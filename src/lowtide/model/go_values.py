@@ -11,10 +11,13 @@ from decimal import Decimal
 
 PARSE_ERROR = "parse error"
 
+#: No value of a flag, tag or annotation that means one number is longer, and Python refuses to read very long ones.
+LONGEST_TEXT = 100
+
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
-_DURATION = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+")
-_PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
+_DURATION = re.compile(r"[+-]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+")
+_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 _UNIT_MS = {
     "ns": Decimal("0.000001"),
     "us": Decimal("0.001"),
@@ -26,7 +29,7 @@ _UNIT_MS = {
     "h": Decimal(3_600_000),
 }
 _INTEGER = re.compile(r"[+-]?(?:0[xX][0-9a-fA-F]+|0[oO]?[0-7]+|0[bB][01]+|[1-9]\d*|0)")
-_FLOAT = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_FLOAT = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 
 
 def parse_bool(text: str) -> bool:
@@ -48,7 +51,7 @@ def parse_int(text: str) -> int:
     Raises:
         ValueError: Go would refuse the text.
     """
-    if not _INTEGER.fullmatch(text):
+    if len(text) > LONGEST_TEXT or not _INTEGER.fullmatch(text):
         raise ValueError(PARSE_ERROR)
     sign = -1 if text.startswith("-") else 1
     digits = text.lstrip("+-")
@@ -63,7 +66,7 @@ def parse_float(text: str) -> float:
     Raises:
         ValueError: the text is not a decimal number.
     """
-    if not _FLOAT.fullmatch(text):
+    if len(text) > LONGEST_TEXT or not _FLOAT.fullmatch(text):
         raise ValueError(PARSE_ERROR)
     return float(text)
 
@@ -78,7 +81,7 @@ def parse_duration_ms(text: str) -> int:
     """
     if text in {"0", "+0", "-0"}:
         return 0
-    if not _DURATION.fullmatch(text):
+    if len(text) > LONGEST_TEXT or not _DURATION.fullmatch(text):
         raise ValueError(PARSE_ERROR)
     total = sum(Decimal(number) * _UNIT_MS[unit] for number, unit in _PART.findall(text))
     return round(-total if text.startswith("-") else total)

@@ -17,6 +17,8 @@ class PodCounts:
     running: int
     pending: int
     refused: tuple[RefusedPods, ...]
+    cancelled: int = 0
+    """Deleted before they ran."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +67,15 @@ class Cost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
-    """USD of GPU nodes alone, to be set beside gpu_spot + gpu_on_demand."""
+    """USD of GPU nodes alone, to be set beside gpu_spot + gpu_on_demand.
+
+    ``cheapest_in_region_types`` are the instance types that ``cheapest_in_region`` is priced with.
+    """
 
     always_on_on_demand: float
     cheapest_possible: float
     cheapest_in_region: float
+    cheapest_in_region_types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

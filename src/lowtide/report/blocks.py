@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+#: Blanks between two columns.
+COLUMN_GAP = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Words:
@@ -30,7 +33,8 @@ class Column:
 
     ``right`` is for numbers. Where the width is too small, cells wrap; ``cut`` cuts them instead, and
     ``keep`` (and ``right``) leaves them whole while other columns give way. ``weight`` says how much of the room
-    a cut column gets beside other cut ones.
+    a cut column gets beside other cut ones. ``spare`` says how early the column is left out where a
+    table offers that; 0 is never.
     """
 
     title: str = ""
@@ -39,6 +43,7 @@ class Column:
     keep: bool = False
     weight: int = 1
     style: str = ""
+    spare: int = 0
 
 
 @dataclass(frozen=True, slots=True)

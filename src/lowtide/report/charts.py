@@ -152,7 +152,7 @@ def _nodes_chart(zones: Sequence[str], top: int) -> Chart:
     return Chart(
         id="nodes",
         title="GPU nodes by zone",
-        about="GPU instances that are billed, stacked by availability zone.",
+        about="GPU instances that exist, stacked by availability zone.",
         spec=spec,
     )
 
@@ -202,6 +202,9 @@ def _price_chart(top: float) -> Chart:
 #: One width of labels for all, so that the same moment is at the same place in every plot.
 _Y_AXIS: Mapping[str, Any] = {"minExtent": 44, "domain": False, "ticks": False}
 
+#: Letters of a legend beside each other above a plot, and those that a symbol and its gap take.
+_LEGEND_LETTERS, _SYMBOL_LETTERS = 70, 5
+
 _STEPS: Mapping[str, Any] = {"type": "area", "interpolate": "step-after", "clip": True}
 
 
@@ -217,11 +220,19 @@ def _zone_area(zones: Sequence[str], top: int) -> Spec:
                 "field": "zone",
                 "type": "nominal",
                 "title": None,
+                "legend": _legend(zones),
                 "scale": {"domain": list(zones), "range": colors},
             },
             "order": {"field": "place", "type": "quantitative"},
         },
     }
+
+
+def _legend(labels: Sequence[str]) -> Spec:
+    """Return a legend with its labels whole (Vega cuts at 160 pixels, a group over three zones has all in one label)."""
+    widest = max(map(len, labels)) + _SYMBOL_LETTERS
+    in_a_row = max(1, _LEGEND_LETTERS // widest)
+    return {"labelLimit": 0, "columns": 0 if len(labels) <= in_a_row else in_a_row}
 
 
 def _step_area(field: str, label: str, top: float, *, opacity: float = 0.25) -> Spec:
@@ -320,14 +331,16 @@ def _count_axis(field: str, top: float) -> Spec:
 
 
 def whole_ticks(top: float) -> list[int]:
-    """Return at most six ticks at whole numbers; those of Vega are halves for a top of 1."""
+    """Return at most seven ticks at whole numbers, the last at the top; those of Vega are halves for a top of 1."""
     step = next(
         digit * power
         for power in (10**exponent for exponent in itertools.count())
         for digit in (1, 2, 5)
         if digit * power * 5 >= top
     )
-    return list(range(0, max(1, int(top)) + 1, step))
+    last = max(1, int(top))
+    # A tick that close below the top would stand on its label.
+    return [*(tick for tick in range(0, last, step) if 2 * (last - tick) > step), last]
 
 
 def _tip(field: str, title: str, *, format_type: str = "") -> Spec:

@@ -90,6 +90,7 @@ def _pods(simulation: Simulation) -> dict[str, Any]:
         "stopped": pods.stopped,
         "running": pods.running,
         "pending": pods.pending,
+        "cancelled": pods.cancelled,
         "refused": [_refused(one) for one in pods.refused],
     }
 
@@ -147,12 +148,13 @@ def _cost(simulation: Simulation) -> dict[str, float]:
     }
 
 
-def _baseline(simulation: Simulation) -> dict[str, float]:
+def _baseline(simulation: Simulation) -> dict[str, Any]:
     baseline = simulation.baseline_usd
     return {
         "always_on_on_demand": _exact(baseline.always_on_on_demand),
         "cheapest_possible": _exact(baseline.cheapest_possible),
         "cheapest_in_region": _exact(baseline.cheapest_in_region),
+        "cheapest_in_region_types": list(baseline.cheapest_in_region_types),
     }
 
 

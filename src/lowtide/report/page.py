@@ -24,6 +24,9 @@ from lowtide.report.wording import count_text, duration_text, percent_text, prin
 #: Of pods, nodes and reasons that could be thousands.
 _SHOWN = 40
 
+#: Rows of decisions that the box shows without scrolling (page.css, .scroll).
+_SEEN_AT_ONCE = 12
+
 
 def text(words: str) -> str:
     """Return words as HTML text, control characters made visible."""
@@ -43,7 +46,7 @@ def alarm(simulation: Simulation) -> str:
     refused = refused_count(simulation)
     if not refused:
         return ""
-    causes = "; ".join(group.cause for group in simulation.pods.refused)
+    causes = "; ".join(group.cause.rstrip(".") for group in simulation.pods.refused)
     never = count_text(refused, "pod never ran", "pods never ran")
     return (
         f'<p class="alarm" role="alert"><strong>{never}</strong>: {text(causes)}. '
@@ -180,7 +183,7 @@ def thinned(plotted: int, all_of_them: int) -> str:
 
 
 def cut(listed: int, all_of_them: int) -> str:
-    """Return a sentence where not every decision is listed."""
+    """Return a sentence on how many decisions the box holds, since it shows a few at a time."""
     if listed == all_of_them:
-        return ""
-    return f"These are the first {listed:,} of {all_of_them:,}; -o json has all."
+        return f"The box scrolls through all {listed:,}." if listed > _SEEN_AT_ONCE else ""
+    return f"The box scrolls through the first {listed:,} of {all_of_them:,}; -o json has all."

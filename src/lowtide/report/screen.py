@@ -13,11 +13,8 @@ from rich.console import Console, RenderableType
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from lowtide.report.blocks import Beside, Block, Column, Line, Table, Words
+from lowtide.report.blocks import COLUMN_GAP, Beside, Block, Column, Line, Table, Words
 from lowtide.report.wording import printable
-
-#: Blanks between two columns.
-_GAP = 2
 
 
 def draw(blocks: Iterable[Block], *, width: int, color: bool) -> str:
@@ -61,7 +58,7 @@ def _renderable(block: Block, width: int) -> RenderableType:
 def _table(block: Table, width: int) -> RichTable:
     table = RichTable(
         box=None,
-        padding=(0, _GAP, 0, 0),
+        padding=(0, COLUMN_GAP, 0, 0),
         pad_edge=False,
         header_style="bold",
         show_header=any(column.title for column in block.columns),
@@ -94,7 +91,7 @@ def _widths(block: Table, width: int) -> list[int | None]:
         max(_text(cell).cell_len for cell in (column.title, *(row[place] for row in block.rows)))
         for place, column in enumerate(block.columns)
     ]
-    left = width - _GAP * (len(longest) - 1)
+    left = width - COLUMN_GAP * (len(longest) - 1)
     widths: list[int | None] = [None if _wraps(column) else 0 for column in block.columns]
     places = [place for place, wide in enumerate(widths) if wide is not None]
     places.sort(key=lambda place: (block.columns[place].cut, longest[place]))

@@ -17,8 +17,8 @@ from lowtide.model.simulation import Simulation
 class Moment:
     """The cluster from ``at_ms`` until ``until_ms``.
 
-    ``gpu_nodes`` are billed instances of GPU groups, ``gpu_nodes_ready`` those that offer their GPUs;
-    ``gpus_paid`` are the GPUs of the billed ones. Zones are those that Simulation.gpu_groups names,
+    ``gpu_nodes`` are instances of GPU groups that exist, ``gpu_nodes_ready`` those that offer their GPUs;
+    ``gpus_paid`` are the GPUs of those that EC2 charges for, which excludes those that shut down. Zones are those that Simulation.gpu_groups names,
     so a group over several zones is one entry and the entries add up to ``gpu_nodes``.
     """
 
@@ -124,12 +124,12 @@ def _last_of_each_time(states: Iterable[StateRow]) -> list[StateRow]:
 
 
 def _gpus_paid(instances: Iterable[InstanceUsage], times_ms: Sequence[int]) -> Iterator[int]:
-    """Yield, for each rising time, the GPUs of the instances that are billed then."""
+    """Yield, for each rising time, the GPUs of the instances whose meter runs then."""
     changes: list[tuple[int, int]] = []
     for one in instances:
         changes.append((one.launched_ms, one.gpus))
-        if one.ended_ms is not None:
-            changes.append((one.ended_ms, -one.gpus))
+        if one.metered_until_ms is not None:
+            changes.append((one.metered_until_ms, -one.gpus))
     changes.sort()
     gpus, done = 0, 0
     for at_ms in times_ms:

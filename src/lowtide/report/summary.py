@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lowtide.model.run import RefusedPods
-from lowtide.model.simulation import Simulation
+from lowtide.model.simulation import Baseline, Simulation
 from lowtide.report.series import Moment, turning_points
 from lowtide.report.wording import count_text, duration_text, percent_text, usd_text
 
@@ -117,7 +117,7 @@ def comparisons(simulation: Simulation) -> tuple[Comparison, ...]:
         ),
         (
             "cheapest in region",
-            "the same, among every type on sale in the region",
+            "the same, among every type on sale in the region" + _named(baseline),
             baseline.cheapest_in_region,
         ),
     )
@@ -130,6 +130,11 @@ def comparisons(simulation: Simulation) -> tuple[Comparison, ...]:
         )
         for label, meaning, usd in rows
     )
+
+
+def _named(baseline: Baseline) -> str:
+    types = baseline.cheapest_in_region_types
+    return f": {', '.join(types)}" if types else ""
 
 
 def waits(simulation: Simulation) -> tuple[tuple[str, float], ...]:
@@ -162,7 +167,7 @@ def _how_many_ran(simulation: Simulation, asked: int) -> str:
     if not asked:
         return "No pod was asked for"
     if not ran:
-        return f"None of {count_text(asked, 'pod')} ran"
+        return "The only pod did not run" if asked == 1 else f"None of {asked:,} pods ran"
     text = f"{count_text(ran, 'pod')} ran" if ran == asked else f"{ran:,} of {asked:,} pods ran"
     started = [
         (pod.running_ms, pod.running_ms - pod.created_ms)

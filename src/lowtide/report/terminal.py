@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from lowtide.model.run import RefusedPods
 from lowtide.model.simulation import Simulation
-from lowtide.report.blocks import Beside, Block, Column, Line, Table, Words, line
+from lowtide.report.blocks import COLUMN_GAP, Beside, Block, Column, Line, Table, Words, line
 from lowtide.report.drawing import axis, bars
 from lowtide.report.problems import error_text, findings_text
 from lowtide.report.series import Moment, maximum_per_column, moments, zones
@@ -38,6 +38,7 @@ __all__ = [
     "comparison_text",
     "error_text",
     "findings_text",
+    "fitting_columns",
     "simulation_text",
     "table_text",
 ]
@@ -85,7 +86,8 @@ def comparison_text(compared: Sequence[tuple[str, Simulation]], *, width: int, c
     blocks: list[Block] = []
     for start in range(0, len(compared), fitting):
         blocks += [_comparison(compared[start : start + fitting], best), line()]
-    blocks.append(line("* the cheapest of those that ran the most pods", "dim"))
+    if best is not None:
+        blocks.append(line("* the cheapest of those that ran the most pods", "dim"))
     return _drawn([*blocks, *_all_notices(compared)], width=width, color=color)
 
 
@@ -105,6 +107,31 @@ def table_text(
         [[cell if isinstance(cell, Words) else str(cell) for cell in row] for row in rows],
     )
     return _drawn([table], width=width or _UNBOUNDED, color=color)
+
+
+def fitting_columns(
+    columns: Sequence[Column], rows: Iterable[Sequence[str]], width: int | None
+) -> tuple[tuple[int, ...], int | None]:
+    """Return the places of the columns that fit beside each other whole, and the width that they need.
+
+    The most spare ones are left out first. Those that are not spare stay whole, even where that takes more than the
+    ``width``: a line that the terminal wraps still has all its letters. Empty columns are left out, too.
+    """
+    cells = [[column.title for column in columns], *rows]
+    wide = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    places = [place for place, column in enumerate(zip(*cells, strict=True)) if any(column[1:])]
+    if width is None:
+        return tuple(places), None
+    leaving = sorted(
+        (one for one in places if columns[one].spare), key=lambda one: columns[one].spare
+    )
+    while leaving and _beside(wide, places) > width:
+        places.remove(leaving.pop())
+    return tuple(places), max(width, _beside(wide, places))
+
+
+def _beside(wide: Sequence[int], places: Sequence[int]) -> int:
+    return sum(wide[place] + COLUMN_GAP for place in places) - COLUMN_GAP
 
 
 def _drawn(blocks: Iterable[Block], *, width: int, color: bool) -> str:
@@ -196,9 +223,21 @@ def _money(simulation: Simulation, width: int) -> list[Block]:
             (Words("this run", "bold"), Words(usd_text(gpu_usd(simulation)), "bold"), ""),
         ],
     )
+    compared = any(one.usd for one in comparisons(simulation))
+    meaning = [line(_meaning(simulation), "dim"), line()] if compared else []
     if width < _SIDE_BY_SIDE:
-        return [cost, line(), baselines, line()]
-    return [Beside(cost, baselines), line()]
+        return [cost, line(), baselines, line(), *meaning]
+    return [Beside(cost, baselines), line(), *meaning]
+
+
+def _meaning(simulation: Simulation) -> str:
+    """Return what the baselines are in a few words; the page has a sentence for each."""
+    types = simulation.baseline_usd.cheapest_in_region_types
+    named = f" ({_some(types, _NAMES_SHOWN)})" if types else ""
+    return (
+        "always-on: the peak's nodes on demand for the whole run; cheapest possible: the GPU time that pods held, at the "
+        f"lowest price of the file's types; cheapest in region: of any type there{named}"
+    )
 
 
 def _figures(simulation: Simulation) -> Table:
@@ -282,6 +321,13 @@ def _difference(index: int) -> _Value:
     return lambda one: comparisons(one)[index].difference_text or "-"
 
 
+def _wait(which: str) -> _Value:
+    def value(one: Simulation) -> str:
+        return duration_text(getattr(one.wait_seconds, which)) if ran_count(one) else "no pod ran"
+
+    return value
+
+
 #: The rows of a comparison: what a person weighs against each other, money first.
 _COMPARED: tuple[tuple[str, _Value], ...] = (
     ("total", lambda one: usd_text(one.cost_usd.total)),
@@ -294,9 +340,9 @@ _COMPARED: tuple[tuple[str, _Value], ...] = (
     ("against always-on on-demand", _difference(0)),
     ("against cheapest possible", _difference(1)),
     ("against cheapest in region", _difference(2)),
-    ("waiting, mean", lambda one: duration_text(one.wait_seconds.mean)),
-    ("waiting, p95", lambda one: duration_text(one.wait_seconds.p95)),
-    ("waiting, longest", lambda one: duration_text(one.wait_seconds.max)),
+    ("waiting, mean", _wait("mean")),
+    ("waiting, p95", _wait("p95")),
+    ("waiting, longest", _wait("max")),
     ("GPU utilisation", lambda one: percent_text(one.gpu_hours.utilization)),
     ("GPU hours unmet", lambda one: f"{one.gpu_hours.unmet:,.2f}"),
     ("GPU nodes at peak", lambda one: f"{one.nodes.gpu_peak:,}"),
@@ -308,12 +354,15 @@ _COMPARED: tuple[tuple[str, _Value], ...] = (
 )
 
 
-def _best(compared: Sequence[tuple[str, Simulation]]) -> float:
+def _best(compared: Sequence[tuple[str, Simulation]]) -> float | None:
+    """Return the total of the best run, None where no pod ran anywhere."""
     most = max(ran_count(one) for _, one in compared)
-    return min(one.cost_usd.total for _, one in compared if ran_count(one) == most)
+    return min(
+        (one.cost_usd.total for _, one in compared if ran_count(one) == most > 0), default=None
+    )
 
 
-def _comparison(compared: Sequence[tuple[str, Simulation]], best: float) -> Table:
+def _comparison(compared: Sequence[tuple[str, Simulation]], best: float | None) -> Table:
     titles = [label + ("*" if one.cost_usd.total == best else "") for label, one in compared]
     columns = (Column(), *(Column(title=title, right=True) for title in titles))
     rows = [(title, *(value(one) for _, one in compared)) for title, value in _COMPARED]
@@ -321,8 +370,13 @@ def _comparison(compared: Sequence[tuple[str, Simulation]], best: float) -> Tabl
 
 
 def _all_notices(compared: Sequence[tuple[str, Simulation]]) -> list[Block]:
-    return _notices(
-        dict.fromkeys(
-            f"{label}: {notice}" for label, simulation in compared for notice in simulation.notices
-        )
-    )
+    """Return the notices of all runs, those that hold for every one of them without a label."""
+    said = dict.fromkeys(notice for _, one in compared for notice in one.notices)
+    shared = [notice for notice in said if all(notice in one.notices for _, one in compared)]
+    own = [
+        f"{label}: {notice}"
+        for label, one in compared
+        for notice in one.notices
+        if notice not in shared
+    ]
+    return _notices([*shared, *own])

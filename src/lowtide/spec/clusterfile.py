@@ -21,6 +21,7 @@ from lowtide.spec.clusterconfig import cluster_rules, facts, group_rules
 from lowtide.spec.clusterconfig.cluster import ClusterConfig, GroupAt
 from lowtide.spec.clusterconfig.group_rules import Broken
 from lowtide.spec.clusterconfig.nodegroups import ManagedNodeGroup, NodeGroup
+from lowtide.spec.words import quoted
 
 __all__ = [
     "ClusterConfig",
@@ -104,7 +105,7 @@ def _refuse_other_kind(data: dict[str, Any], problems: doc.Problems) -> None:
     for key, wanted in (("kind", facts.KIND), ("apiVersion", facts.API_VERSION)):
         found = data.get(key)
         if found != wanted:
-            said = f"{key} is {found!r}" if key in data else f"{key} is missing"
+            said = f"{key} is {quoted(found)}" if key in data else f"{key} is missing"
             message = f"this is no ClusterConfig: {said}"
             problems.add(*doc.WRONG_KIND, message, (key,), f"write {key}: {wanted}")
 

@@ -23,7 +23,6 @@ Finding codes of all readers (stable; the name is stable too):
 from __future__ import annotations
 
 import re
-import stat
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -34,6 +33,7 @@ import yaml
 
 from lowtide.model.errors import InputError
 from lowtide.model.findings import Finding, Mark, Severity
+from lowtide.spec import input_file
 from lowtide.spec.yamltree import Composer, Place, TooLargeError
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ MAX_BYTES = 4 * 1024 * 1024
 MAX_FINDINGS = 200
 #: Characters of one message.
 _MAX_WORDS = 600
+#: Wrong words of one document that get a suggestion: looking for one takes longer than all the rest.
+MAX_SUGGESTIONS = 20
 
 # Everything outside YAML 1.2's printable set (section 5.1), which is JSON's too.
 _NOT_PRINTABLE = re.compile(
@@ -152,6 +154,12 @@ class Problems:
     def __init__(self, document: Document) -> None:
         self._document = document
         self._findings: list[Finding] = []
+        self._suggestions = 0
+
+    def suggest(self, word: str, candidates: Iterable[str]) -> str:
+        """Return the fix for a word that is none of the candidates; empty after many such words."""
+        self._suggestions += 1
+        return did_you_mean(word, candidates) if self._suggestions <= MAX_SUGGESTIONS else ""
 
     def add(  # noqa: PLR0913 - one finding has that many parts, and all callers name the optional ones
         self,
@@ -247,7 +255,7 @@ def read_text(path: str | Path) -> str:
         InputError: missing, unreadable, no regular file, too large, not UTF-8, or control characters in it.
     """
     shown = str(path)
-    raw = _stdin_bytes() if shown == "-" else _file_bytes(Path(path))
+    raw = _stdin_bytes() if shown == "-" else _file_bytes(path)
     file = "<stdin>" if shown == "-" else shown
     if len(raw) > MAX_BYTES:
         why = f"it is larger than {MAX_BYTES // 1024**2} MiB"
@@ -266,20 +274,30 @@ def _stdin_bytes() -> bytes:
     return sys.stdin.buffer.read(MAX_BYTES + 1)
 
 
-def _file_bytes(path: Path) -> bytes:
+def _file_bytes(path: str | Path) -> bytes:
     """Read at most one byte past the limit, from regular files and pipes alone (a device may never end)."""
     try:
-        mode = path.stat().st_mode
-        if stat.S_ISDIR(mode):
-            raise _file_error(SYNTAX, str(path), "it is a directory", "give the file inside it")
-        if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
-            raise _file_error(SYNTAX, str(path), "it is no regular file", "give a YAML file")
-        with path.open("rb") as opened:
+        input_file.refuse_irregular(path, pipes=True)
+        with Path(path).open("rb") as opened:
             return opened.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        why = getattr(error, "strerror", None) or str(error)
-        fix = "check the name and the current directory, or that you may read it"
-        raise _file_error(MISSING, str(path), why, fix) from error
+    except input_file.UnusableFileError as error:
+        rule = MISSING if error.__cause__ else SYNTAX
+        raise _file_error(rule, str(path), str(error), error.fix) from error
+    except OSError as error:
+        found = input_file.unusable(error)
+        raise _file_error(MISSING, str(path), str(found), found.fix) from error
+
+
+def is_directory(path: str | Path) -> bool:
+    """Return whether a path is a directory.
+
+    Raises:
+        InputError: the name is empty, or the system refuses to say (too long a name, a folder that may not be entered).
+    """
+    try:
+        return input_file.is_directory(path)
+    except input_file.UnusableFileError as error:
+        raise _file_error(MISSING, str(path), str(error), error.fix) from error
 
 
 def _file_error(

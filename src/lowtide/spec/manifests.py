@@ -97,14 +97,15 @@ def objects_from(dicts: Iterable[Mapping[str, Any]]) -> tuple[KubeObject, ...]:
 
 def _documents(path: Path, findings: list[Finding]) -> list[doc.Document]:
     documents: list[doc.Document] = []
-    for file in _files(path):
+    is_directory = doc.is_directory(path)
+    for file in _files(path) if is_directory else [path]:
         try:
             documents.extend(doc.parse(doc.read_text(file), str(file)))
         except InputError as error:
             # kubectl skips files of a directory that hold nothing but comments.
-            if not (path.is_dir() and error.findings[0].name == doc.EMPTY[1]):
+            if not (is_directory and error.findings[0].name == doc.EMPTY[1]):
                 findings.extend(error.findings)
-    if path.is_dir() and not documents and not findings:
+    if is_directory and not documents and not findings:
         raise InputError(
             f"cannot read {path}",
             where=str(path),
@@ -114,14 +115,19 @@ def _documents(path: Path, findings: list[Finding]) -> list[doc.Document]:
     return documents
 
 
-def _files(path: Path) -> list[Path]:
-    if not path.is_dir():
-        return [path]
+def _files(directory: Path) -> list[Path]:
     try:
-        return sorted(one for one in path.iterdir() if one.suffix in SUFFIXES and one.is_file())
+        return sorted(
+            one for one in directory.iterdir() if one.suffix in SUFFIXES and one.is_file()
+        )
     except OSError as error:
         why = error.strerror or str(error)
-        raise InputError(f"cannot read {path}", where=str(path), why=why) from error
+        raise InputError(
+            f"cannot read {directory}",
+            where=str(directory),
+            why=why,
+            fix="check that you may read the directory",
+        ) from error
 
 
 def _read_all(

@@ -27,6 +27,7 @@ from lowtide.spec.manifests_names import check_annotations, check_labels, check_
 from lowtide.spec.manifests_shape import Part
 from lowtide.spec.podspec import PREEMPT, PriorityClasses, pod_spec, refuse_misplaced_run_seconds
 from lowtide.spec.podspec_affinity import NOTHING, label_selector, one_of
+from lowtide.spec.words import quoted
 
 SELECTOR_MISMATCH = ("LT101", "selector-mismatch")
 RESTART_POLICY = ("LT106", "restart-policy")
@@ -235,7 +236,7 @@ def _int_or_percentage(spec: Part, key: str) -> int | str | None:
     value: int | str | None = spec.value.get(key)
     valid = value >= 0 if isinstance(value, int) else value is None or _PERCENTAGE.fullmatch(value)
     if not valid:
-        message = f"{value!r} must be zero or more, or a percentage such as 50%"
+        message = f"{quoted(value)} must be zero or more, or a percentage such as 50%"
         spec.refuse(WRONG_VALUE, message, key)
     return value
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from lowtide.model.quantity import parse_quantity
 from lowtide.spec import document as doc
+from lowtide.spec.words import LARGEST_QUANTITY, quoted
 from lowtide.spec.yamltree import type_name
 
 # The schema calls these required, but Go's zero value passes the API server's validation.
@@ -163,9 +164,10 @@ def _struct(part: Part, kind: str) -> dict[str, Any]:
 
 def _unknown(part: Part, key: str, known: Mapping[str, str]) -> None:
     where = f" in {doc.path_text(part.path)}" if part.path else ""
-    message = f"unknown field {key!r}{where}"
+    message = f"unknown field {quoted(key)}{where}"
     path = (*part.path, key)
-    part.problems.add(*doc.UNKNOWN_KEY, message, path, doc.did_you_mean(key, known), at_key=True)
+    fix = part.problems.suggest(key, known)
+    part.problems.add(*doc.UNKNOWN_KEY, message, path, fix, at_key=True)
 
 
 def _list(part: Part, kind: str) -> list[Any]:
@@ -209,10 +211,14 @@ def _quantity(part: Part) -> Any:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return _wrong(part, _WORDS["quantity"])
     try:
-        parse_quantity(str(value))
+        amount = parse_quantity(str(value))
     except ValueError:
         fix = f"write {_WORDS['quantity']}"
-        part.refuse(doc.WRONG_VALUE, f"{value!r} is not a quantity", fix=fix)
+        part.refuse(doc.WRONG_VALUE, f"{quoted(value)} is not a quantity", fix=fix)
+        return _WRONG
+    if abs(amount) > LARGEST_QUANTITY:
+        message = f"{quoted(value)} is more than an int64 holds (2^63-1)"
+        part.refuse(doc.WRONG_VALUE, message, fix="write what a node can have")
         return _WRONG
     return value
 
@@ -224,6 +230,6 @@ def _wrong(part: Part, wanted: str) -> Any:
     if wanted == "text" and written:
         fix = f'quote it: "{written}"'
     elif isinstance(part.value, str) and wanted not in {"a list", "a mapping"}:
-        message += f": {part.value[:40]!r}"
+        message += f": {quoted(part.value)}"
     part.refuse(doc.WRONG_TYPE, message, fix=fix)
     return _WRONG

@@ -9,13 +9,21 @@ What it must not know: controllers and their rules.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from lowtide.model import names
 from lowtide.model.kube import Container, LocalVolume, PodSpec
-from lowtide.spec.document import CONFLICT, MISSING, NOT_SUPPORTED, WRONG_VALUE, nearest
+from lowtide.spec.document import (
+    CONFLICT,
+    MAX_SUGGESTIONS,
+    MISSING,
+    NOT_SUPPORTED,
+    WRONG_VALUE,
+    nearest,
+)
 from lowtide.spec.manifests_names import (
     check_annotations,
     check_labels,
@@ -24,6 +32,7 @@ from lowtide.spec.manifests_names import (
 from lowtide.spec.manifests_shape import Part
 from lowtide.spec.podspec_affinity import affinity, one_of, tolerations, topology_spread
 from lowtide.spec.podspec_resources import pod_requests
+from lowtide.spec.words import quoted
 
 UNKNOWN_PRIORITY_CLASS = ("LT104", "unknown-priority-class")
 BAD_RUN_SECONDS = ("LT108", "bad-run-seconds")
@@ -106,9 +115,10 @@ def refuse_misplaced_run_seconds(metadata: Part) -> None:
 
 def _run_seconds(metadata: Part) -> float | None:
     annotations = metadata.mapping("annotations")
-    for key in annotations:
-        if key.startswith(_OURS) and key != names.RUN_SECONDS and nearest(key, [names.RUN_SECONDS]):
-            message = f"unknown annotation {key!r}"
+    ours = (one for one in annotations if one.startswith(_OURS) and one != names.RUN_SECONDS)
+    for key in itertools.islice(ours, MAX_SUGGESTIONS):
+        if nearest(key, [names.RUN_SECONDS]):
+            message = f"unknown annotation {quoted(key)}"
             fix = f"did you mean {names.RUN_SECONDS}?"
             metadata.refuse(BAD_RUN_SECONDS, message, "annotations", key, fix=fix)
     text = annotations.get(names.RUN_SECONDS)
@@ -119,7 +129,7 @@ def _run_seconds(metadata: Part) -> float | None:
     except ValueError:
         seconds = math.nan
     if not (math.isfinite(seconds) and seconds >= 0):
-        message = f"{text!r} is not a number of seconds, zero or more"
+        message = f"{quoted(text)} is not a number of seconds, zero or more"
         fix = 'write seconds in quotes, such as "1800"'
         metadata.refuse(BAD_RUN_SECONDS, message, "annotations", names.RUN_SECONDS, fix=fix)
         return None
@@ -193,7 +203,7 @@ def _check_container(one: Part, seen: set[str], volumes: set[str]) -> None:
     check_name(one, "name", label=True)
     name = one.text("name")
     if name and name in seen:
-        one.refuse(CONFLICT, f"the container name {name!r} is there twice", "name")
+        one.refuse(CONFLICT, f"the container name {quoted(name)} is there twice", "name")
     seen.add(name)
     if not one.text("image"):
         one.missing("image")
@@ -202,7 +212,7 @@ def _check_container(one: Part, seen: set[str], volumes: set[str]) -> None:
         if volume and volume not in volumes:
             close = nearest(volume, volumes)
             fix = f"did you mean {close}?" if close else f"add the volume {volume} to volumes:"
-            mount.refuse(CONFLICT, f"the pod has no volume {volume!r}", "name", fix=fix)
+            mount.refuse(CONFLICT, f"the pod has no volume {quoted(volume)}", "name", fix=fix)
 
 
 def _host_ports(pod: Part) -> tuple[tuple[str, int], ...]:
@@ -246,7 +256,7 @@ def _local_volumes(pod: Part) -> tuple[tuple[str, LocalVolume], ...]:
         check_name(volume, "name", label=True)
         name = volume.text("name")
         if name and name in seen:
-            volume.refuse(CONFLICT, f"the volume name {name!r} is there twice", "name")
+            volume.refuse(CONFLICT, f"the volume name {quoted(name)} is there twice", "name")
         seen.add(name)
         _check_source(volume)
         if volume.has("hostPath"):

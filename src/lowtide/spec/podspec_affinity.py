@@ -19,9 +19,10 @@ from lowtide.model.kube import (
     Toleration,
     TopologySpread,
 )
-from lowtide.spec.document import CONFLICT, NOT_SUPPORTED, WRONG_VALUE
+from lowtide.spec.document import CONFLICT, NOT_SUPPORTED, WRONG_VALUE, nearest
 from lowtide.spec.manifests_names import check_label_key, check_labels
 from lowtide.spec.manifests_shape import Part
+from lowtide.spec.words import quoted
 
 #: Matches no object: no object has a label with an empty key.
 NOTHING = LabelSelector(requirements=(Requirement(key="", operator="In"),))
@@ -39,9 +40,11 @@ def one_of(part: Part, key: str, allowed: tuple[str, ...], default: str) -> str:
     if value in allowed:
         return value
     shown = ", ".join(allowed)
-    close = next((one for one in allowed if one.lower() == value.lower()), "")
+    close = nearest(value, allowed)
     fix = f"write {close}" if close else ""
-    part.refuse(WRONG_VALUE, f"{value!r} is not supported; supported values: {shown}", key, fix=fix)
+    part.refuse(
+        WRONG_VALUE, f"{quoted(value)} is not supported; supported values: {shown}", key, fix=fix
+    )
     return default
 
 
@@ -129,7 +132,7 @@ def _weight(part: Part) -> int:
 def _node_term(part: Part) -> NodeSelectorTerm:
     for one in part.parts("matchFields"):
         if one.text("key") not in {"", "metadata.name"}:
-            message = f"{one.text('key')!r} is not a valid field selector key; metadata.name is the only one"
+            message = f"{quoted(one.text('key'))} is not a valid field selector key; metadata.name is the only one"
             one.refuse(WRONG_VALUE, message, "key")
         elif one.text("operator") in {"In", "NotIn"} and len(one.texts("values")) > 1:
             one.refuse(WRONG_VALUE, "must be only one value for this operator", "values")

@@ -22,6 +22,7 @@ from lowtide.model.quantity import (
 from lowtide.spec.document import WRONG_VALUE
 from lowtide.spec.manifests_names import is_qualified_name
 from lowtide.spec.manifests_shape import Part
+from lowtide.spec.words import quoted
 
 EXTENDED_RESOURCE = ("LT102", "extended-resource")
 REQUEST_ABOVE_LIMIT = ("LT103", "request-above-limit")
@@ -89,7 +90,9 @@ def _check_amounts(part: Part, quantities: Mapping[str, Any]) -> None:
     for name, quantity in quantities.items():
         if not is_qualified_name(name) or ("/" not in name and not _is_standard(name)):
             known = ", ".join(sorted(_STANDARD))
-            message = f"{name!r} must be a standard resource ({known}) or have a domain before it"
+            message = (
+                f"{quoted(name)} must be a standard resource ({known}) or have a domain before it"
+            )
             fix = "write nvidia.com/gpu" if name.lower() in {"gpu", "gpus", "nvidia"} else ""
             part.refuse(WRONG_VALUE, message, name, fix=fix)
         elif quantity == "":

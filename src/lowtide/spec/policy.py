@@ -29,8 +29,14 @@ from lowtide.model.policy import AutoscalerPolicy, Policy, Timings
 from lowtide.spec import document as doc
 from lowtide.spec.own_files import API_VERSION, Section, refusal, schema_of, validated
 
-# A run would not end: no image would ever arrive, and a failed launch would be tried again in the same moment.
-_ABOVE_ZERO = {"image_pull_mib_per_s", "image_mib", "launch_retry_s"}
+# The world counts whole milliseconds. A run would not end with less: no image would ever arrive, and the next loop or the next
+# try of a failed launch would be in the same moment.
+_AT_LEAST_ONE_MS = {"image_pull_mib_per_s", "launch_retry_s", "autoscaler_loop_s"}
+_LEAST = 0.001
+#: A week; whatever takes longer is broken, and sums of it stay far from any overflow.
+LONGEST_TIMING_S = 7 * 24 * 3600
+#: 10 TB, more than any image or any node's disk rate.
+LARGEST_MIB = 10_000_000
 
 
 def _flag_value(value: Any) -> str:
@@ -75,7 +81,7 @@ FlagValue = Annotated[
 Tags = Literal["full", "asFile"]
 Share = Annotated[float, Field(ge=0, le=1)]
 Amount = Annotated[float, Field(ge=0)]
-Rate = Annotated[float, Field(gt=0)]
+Mebibytes = Annotated[float, Field(gt=0, le=LARGEST_MIB)]
 
 
 class AutoscalerSection(Section):
@@ -145,13 +151,21 @@ def _timing_fields() -> dict[str, Any]:
     """Return a pydantic field for every field of the model's Timings, so that none is forgotten."""
     fields: dict[str, Any] = {}
     for one in dataclasses.fields(Timings):
-        number = Rate if one.name in _ABOVE_ZERO else Amount
         alias = _timing_alias(one.name)
         if one.default is dataclasses.MISSING:
-            fields[one.name] = (Mapping[str, Rate], Field(default_factory=dict, alias=alias))
+            fields[one.name] = (Mapping[str, Mebibytes], Field(default_factory=dict, alias=alias))
         else:
-            fields[one.name] = (number, Field(default=one.default, alias=alias))
+            fields[one.name] = (_timing(one.name), Field(default=one.default, alias=alias))
     return fields
+
+
+def _timing(name: str) -> Any:
+    """Return the numbers that a timing may be: seconds, MiB, or MiB per second."""
+    if name == "image_mib":
+        return Mebibytes
+    most = LARGEST_MIB if name.endswith("_per_s") else LONGEST_TIMING_S
+    least = _LEAST if name in _AT_LEAST_ONE_MS else 0
+    return Annotated[float, Field(ge=least, le=most)]
 
 
 if typing.TYPE_CHECKING:

@@ -7,6 +7,7 @@ What it must not know: any one file format; what a model does not support, the m
 
 from __future__ import annotations
 
+import functools
 import re
 import types
 import typing
@@ -17,6 +18,7 @@ from pydantic import BaseModel
 
 from lowtide.model.findings import Finding
 from lowtide.spec import document as doc
+from lowtide.spec.words import quoted
 from lowtide.spec.yamltree import type_name
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ _WANTED = {
     "list_type": "a list",
     "tuple_type": "a list",
 }
+
+_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?\Z", re.ASCII)
 
 
 def findings_from_errors(
@@ -81,6 +85,7 @@ def _add(
         message, fix = _wrong_word(one)
         problems.add(*doc.WRONG_VALUE, f"{shown}: {message}", path, fix)
     else:
+        fix = fix or _share(one)
         at_key = one["loc"][-1:] == ("[key]",)
         message = f"{shown}: {_sentence(one)}"
         problems.add(*doc.WRONG_VALUE, message, path, fix, at_key=at_key)
@@ -120,8 +125,8 @@ def _add_extra(
         problems.add(*doc.NOT_SUPPORTED, message, path, fix, at_key=True)
         return
     where = f" in {doc.path_text(path[:-1])}" if len(path) > 1 else ""
-    fix = doc.did_you_mean(key, keys_of(owner)) if owner else ""
-    problems.add(*doc.UNKNOWN_KEY, f"unknown key {key!r}{where}", path, fix, at_key=True)
+    fix = problems.suggest(key, keys_of(owner)) if owner else ""
+    problems.add(*doc.UNKNOWN_KEY, f"unknown key {quoted(key)}{where}", path, fix, at_key=True)
 
 
 def _wrong_type(document: doc.Document, one: ErrorDetails, path: doc.PathInFile) -> tuple[str, str]:
@@ -132,33 +137,55 @@ def _wrong_type(document: doc.Document, one: ErrorDetails, path: doc.PathInFile)
     if wanted == "text" and written and value is not None:
         return f"{message}: YAML reads {written} so", f'quote it: "{written}"'
     if isinstance(value, str) and wanted != "text" and len(value) < 30:
-        unquoted = "write it without quotes" if value.replace(".", "").isalnum() else ""
-        return f"{message}: {value!r}", unquoted
+        return f"{message}: {quoted(value)}", _unquoted(value, wanted, path)
     return message, ""
+
+
+def _unquoted(text: str, wanted: str, path: doc.PathInFile) -> str:
+    """Return what to write instead of text: the value itself where it is one, else the number that is meant."""
+    from lowtide.spec.number_meant import number_meant  # noqa: PLC0415 - needed for wrong files only
+
+    if wanted == "true or false":
+        return "write it without quotes" if text.lower() in {"true", "false"} else ""
+    if wanted not in {"a number", "a whole number"}:
+        return ""
+    if _NUMBER.match(text):
+        return "write it without quotes"
+    meant = number_meant(text, path)
+    return f"write {meant}" if meant else ""
 
 
 def _wrong_word(one: ErrorDetails) -> tuple[str, str]:
     choices = re.findall(r"'([^']*)'", str(one.get("ctx", {}).get("expected", "")))
-    message = f"{_shortened(one['input'])} is none of {', '.join(choices)}"
+    message = f"{quoted(one['input'])} is none of {', '.join(choices)}"
     best = doc.nearest(str(one["input"]), choices)
     return message, f"did you mean {best}?" if best else ""
 
 
-def _shortened(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+def _share(one: ErrorDetails) -> str:
+    """Return the fix for 60 where a share of 1 is wanted."""
+    most, given = one.get("ctx", {}).get("le"), one["input"]
+    if most != 1 or not isinstance(given, int | float) or not 1 < given <= 100:
+        return ""
+    return f"write {given / 100:g} (1 would be all)"
 
 
 def _sentence(one: ErrorDetails) -> str:
     text = one["msg"].removeprefix("Value error, ").removeprefix("Input ")
     text = text[:1].lower() + text[1:] if text[1:2].islower() else text
     plain = one["type"] not in {"wrong_value", "value_error"}
-    return f"{text}, not {_shortened(one['input'])}" if plain else text
+    return f"{text}, not {quoted(one['input'])}" if plain else text
 
 
 def keys_of(model: type[BaseModel]) -> tuple[str, ...]:
     """Return the keys that a model reads, as they stand in a file."""
-    return tuple(one.alias or name for name, one in model.model_fields.items())
+    return tuple(_annotations(model))
+
+
+@functools.cache
+def _annotations(model: type[BaseModel]) -> Mapping[str, Any]:
+    """Return the type of every key; kept, because a file may have a wrong key on each of its lines."""
+    return {one.alias or name: one.annotation for name, one in model.model_fields.items()}
 
 
 def _path_in_data(data: Any, one: ErrorDetails) -> doc.PathInFile:
@@ -203,8 +230,7 @@ def _step_into(annotation: Any, step: str | int) -> Any:
         if isinstance(step, str) and origin in {dict, Mapping}:
             return typing.get_args(part)[1]
         if isinstance(step, str) and _is_model(part):
-            by_key = {one.alias or name: one.annotation for name, one in part.model_fields.items()}
-            return by_key.get(step)
+            return _annotations(part).get(step)
     return None
 
 

@@ -43,6 +43,7 @@ from lowtide.spec.scenario_file import (
     StepSection,
     json_schema,
 )
+from lowtide.spec.words import quoted
 
 __all__ = ["json_schema", "load_scenario", "read_scenario"]
 
@@ -186,7 +187,7 @@ class _StepReader:
                 targets.append(self._known(_meta(one), place))
             else:
                 fix = "write Kind/name, Kind/namespace/name, or a file that was applied"
-                self._problems.add(*doc.WRONG_VALUE, f"{one!r} names no object", place, fix)
+                self._problems.add(*doc.WRONG_VALUE, f"{quoted(one)} names no object", place, fix)
         for target in targets:
             self._present.pop(target, None)
         return Delete(targets=tuple(targets))
@@ -200,7 +201,9 @@ class _StepReader:
             meta = self._known(meta, place)
         else:
             fix = f"write deployment/NAME; kinds with replicas: {', '.join(_SCALABLE)}"
-            self._problems.add(*doc.WRONG_VALUE, f"{given.target!r} cannot be scaled", place, fix)
+            self._problems.add(
+                *doc.WRONG_VALUE, f"{quoted(given.target)} cannot be scaled", place, fix
+            )
         return Scale(target=meta, replicas=given.replicas)
 
     def _known(self, meta: Meta, path: doc.PathInFile) -> Meta:

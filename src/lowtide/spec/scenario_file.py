@@ -16,7 +16,10 @@ from lowtide.model.scenario import Condition
 from lowtide.spec import document as doc
 from lowtide.spec.durations import duration_ms
 from lowtide.spec.own_files import Section, refusal, schema_of
+from lowtide.spec.words import quoted
 
+#: The most that an int32 holds, which replicas are (pkg/apis/apps/types.go).
+_LARGEST_COUNT = 2**31 - 1
 METRICS = ("gpuNodes", "podsRunning", "podsPending", "podsFinished")
 DEFAULT_MAX_DURATION_MS = 24 * 3600 * 1000
 
@@ -38,7 +41,7 @@ def _condition(value: Any) -> Condition:
     if found is None:
         single = re.sub(r"(?<![=!<>])=(?!=)", "==", value)
         fix = f"write {single}" if _CONDITION.fullmatch(single) else form
-        raise refusal(f"{value!r} is no condition", fix)
+        raise refusal(f"{quoted(value)} is no condition", fix)
     metric, operator, number = found.groups()
     if metric not in METRICS:
         raise refusal(f"{metric} is nothing that can be counted", doc.did_you_mean(metric, METRICS))
@@ -101,8 +104,9 @@ def _one_or_many(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+Name = Annotated[str, Field(min_length=1)]
 Names = Annotated[
-    list[Annotated[str, Field(min_length=1)]],
+    list[Name],
     BeforeValidator(_one_or_many),
     Field(min_length=1),
     WithJsonSchema(
@@ -127,22 +131,22 @@ class ScaleSection(Section):
     """As ``kubectl scale``."""
 
     target: str = Field(description="deployment/NAME, or another kind with replicas.")
-    replicas: Annotated[int, Field(ge=0)]
+    replicas: Annotated[int, Field(ge=0, le=_LARGEST_COUNT)]
     namespace: str = "default"
 
 
 class InterruptSection(Section):
     """Spot takes instances of a group back."""
 
-    group: str
-    count: Annotated[int, Field(ge=1)] = 1
+    group: Name
+    count: Annotated[int, Field(ge=1, le=_LARGEST_COUNT)] = 1
 
 
 class NoCapacitySection(Section):
     """EC2 has no capacity for a node group, or for all groups of a zone, for a while."""
 
-    group: str | None = None
-    zone: str | None = None
+    group: Name | None = None
+    zone: Name | None = None
     duration_ms: Duration = Field(alias="for")
 
     @model_validator(mode="after")

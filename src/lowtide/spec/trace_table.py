@@ -16,12 +16,14 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 from lowtide.model.errors import InputError
 from lowtide.model.findings import Finding, Mark, Severity
 from lowtide.model.scenario import TraceJob
 from lowtide.spec.document import did_you_mean
+from lowtide.spec.input_file import UnusableFileError, refuse_irregular
+from lowtide.spec.words import quoted
 
 UNREADABLE_TRACE = ("LT401", "unreadable-trace")
 UNKNOWN_COLUMN = ("LT402", "unknown-column")
@@ -35,6 +37,11 @@ EMPTY_TRACE = ("LT407", "empty-trace")
 SHOWN = 20
 #: More rows than this are another kind of file, or a compression bomb.
 MOST_ROWS = 5_000_000
+#: Characters of one row, with the line breaks in its cells; a real one has some hundreds.
+MOST_CHARACTERS = 64 * 1024
+#: A trace is replayed second by second from its first job: what is longer mixes two clocks, or seconds with milliseconds.
+LONGEST_DAYS = 366
+LONGEST_S = LONGEST_DAYS * 24 * 3600
 #: Above this a number is a mistake: as seconds, thirty million years.
 MOST = 1e15
 
@@ -88,13 +95,25 @@ class Row:
         try:
             value = float(raw)
         except (TypeError, ValueError):
-            raise BadCell(column, f"{raw!r} is not a number") from None
+            raise BadCell(column, f"{quoted(raw)} is not a number") from None
         if math.isnan(value):
-            raise BadCell(column, f"{raw!r} is not a number")
+            raise BadCell(column, f"{quoted(raw)} is not a number")
         if not least <= value <= most:
             bound = f"below {least:g}" if value < least else f"above {most:g}"
-            raise BadCell(column, f"{raw!r} is {bound}")
+            raise BadCell(column, f"{quoted(raw)} is {bound}")
         return value
+
+    def length_s(self, column: str) -> float:
+        """Return a cell as the seconds that a run takes.
+
+        Raises:
+            BadCell: it is no number, or no run is that long.
+        """
+        seconds = self.number(column, most=math.inf)
+        if seconds > LONGEST_S:
+            why = f"{quoted(self.text(column))} seconds are more than {LONGEST_DAYS} days"
+            raise BadCell(column, why)
+        return seconds
 
     def whole(self, column: str, *, least: int = 0, most: float = MOST) -> int:
         """Return a cell as a whole number.
@@ -110,8 +129,12 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """A trace format: the columns that must be there, those that may, and what a row means."""
+    """A trace format: the columns that must be there, those that may, and what a row means.
 
+    ``submitted`` is the column that says when a job came.
+    """
+
+    submitted: str
     required: tuple[str, ...]
     optional: tuple[str, ...]
     job: Callable[[Row], Job]
@@ -128,15 +151,46 @@ def read_csv(path: str | Path, form: Format) -> tuple[TraceJob, ...]:
     Raises:
         InputError: with a finding per bad row, the first 20 and the number of the rest.
     """
-    opener = gzip.open if str(path).endswith(".gz") else open
+    opener = gzip.open if str(path).lower().endswith(".gz") else open
     try:
+        refuse_irregular(path)
         with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            columns = [name.strip() for name in next(reader, [])]
-            rows = ((reader.line_num, cells) for cells in reader if cells)
+            rows = _rows(file)
+            columns = [name.strip() for name in next(rows, (0, []))[1]]
             return _jobs(str(path), columns, rows, form)
+    except UnusableFileError as error:
+        raise _unreadable(path, error, error.fix) from error
     except (OSError, EOFError, ValueError, zlib.error, csv.Error) as error:
         raise _unreadable(path, error) from error
+
+
+class _Lines:
+    """The lines of a text; none is read to its end once the row that it belongs to is too long."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self.of_row = 0
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        line = self._file.readline(MOST_CHARACTERS + 1 - self.of_row)
+        if not line:
+            raise StopIteration
+        self.of_row += len(line)
+        if self.of_row > MOST_CHARACTERS:
+            raise ValueError(f"a row has more than {MOST_CHARACTERS // 1024} KiB; this is no trace")
+        return line
+
+
+def _rows(file: TextIO) -> Iterator[tuple[int, list[str]]]:
+    """Yield the last line of each row and its cells, none for a blank line."""
+    lines = _Lines(file)
+    reader = csv.reader(lines, strict=True)
+    for cells in reader:
+        lines.of_row = 0
+        yield reader.line_num, cells
 
 
 def read_parquet(path: str | Path, form: Format) -> tuple[TraceJob, ...]:
@@ -155,51 +209,150 @@ def read_parquet(path: str | Path, form: Format) -> tuple[TraceJob, ...]:
             fix="pip install 'lowtide[parquet]', or write the table as CSV",
         ) from error
     try:
+        refuse_irregular(path)
         with parquet.ParquetFile(path) as file:
             columns = list(file.schema_arrow.names)
             batches = [batch.to_pydict() for batch in file.iter_batches()]
+    except UnusableFileError as error:
+        raise _unreadable(path, error, error.fix) from error
     except (OSError, arrow.ArrowException) as error:
         raise _unreadable(path, error) from error
     rows = (row for batch in batches for row in zip(*batch.values(), strict=True))
     return _jobs(str(path), columns, enumerate(rows, start=1), form)
 
 
-def _unreadable(path: str | Path, error: Exception) -> InputError:
+def _unreadable(path: str | Path, error: Exception, fix: str = "") -> InputError:
     why = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    fix = "give a CSV file (.csv, .csv.gz) or a Parquet file (.parquet)"
-    return _refusal(str(path), [_finding(UNREADABLE_TRACE, why, Mark(file=str(path)), fix=fix)])
+    fix = fix or "give a CSV file (.csv, .csv.gz) or a Parquet file (.parquet)"
+    wrong = _Wrong(str(path))
+    wrong.add(UNREADABLE_TRACE, why, 0, 0, fix=fix)
+    return wrong.refusal()
+
+
+class _Wrong:
+    """What is wrong with a table: the first findings, and how many there are beside them."""
+
+    def __init__(self, file: str, things: str = "rows") -> None:
+        self._file = file
+        self._things = things
+        self._shown: list[Finding] = []
+        self._more = 0
+        self._last = Mark(file=file)
+
+    def __bool__(self) -> bool:
+        return bool(self._shown)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether further findings are counted alone."""
+        return len(self._shown) >= SHOWN
+
+    def add(
+        self,
+        rule: tuple[str, str],
+        message: str,
+        line: int,
+        column: int = 1,
+        *,
+        path: str = "",
+        fix: str = "",
+    ) -> None:
+        """Add a finding; after the first ones it is counted alone."""
+        if self.is_full:
+            self.count(line)
+            return
+        mark = Mark(file=self._file, line=line, column=column)
+        self._shown.append(_finding(rule, message, mark, path=path, fix=fix))
+
+    def add_cell(self, row: Row, error: BadCell) -> None:
+        """Add what is wrong with a cell of a row."""
+        if self.is_full:
+            self.count(row.line)
+            return
+        column = _column_of(row.cells, row.columns.get(error.column, 0))
+        message = f"{error.column}: {error}"
+        self.add(error.rule, message, row.line, column, path=error.column)
+
+    def count(self, line: int) -> None:
+        """Count a finding that nobody is shown."""
+        self._more += 1
+        self._last = Mark(file=self._file, line=line, column=1)
+
+    def refusal(self) -> InputError:
+        """Return the error with the first findings and, last, the number of the others."""
+        first = self._shown[0]
+        shown = list(self._shown)
+        if self._more:
+            message = f"{self._more} more {self._things} are wrong, the last of them here"
+            shown.append(_finding((first.code, first.name), message, self._last))
+        return InputError(
+            f"cannot read the trace {self._file}",
+            where=str(first.mark),
+            why=first.message,
+            fix=first.fix,
+            findings=tuple(shown),
+        )
+
+
+class _Span:
+    """The first and the last job of a table."""
+
+    def __init__(self) -> None:
+        self._first: tuple[int, int] | None = None
+        self._last: tuple[int, int] | None = None
+
+    def take(self, submit_ms: int, line: int) -> None:
+        """Look at one job."""
+        if self._first is None or submit_ms < self._first[0]:
+            self._first = (submit_ms, line)
+        if self._last is None or submit_ms > self._last[0]:
+            self._last = (submit_ms, line)
+
+    def check(self, wrong: _Wrong, column: str) -> None:
+        """Add a finding at the last job when it is too long after the first."""
+        if self._first is None or self._last is None:
+            return
+        (first_ms, first_line), (last_ms, last_line) = self._first, self._last
+        days = (last_ms - first_ms) / (24 * 3600 * 1000)
+        if days > LONGEST_DAYS:
+            message = (
+                f"{column}: this is {days:,.0f} days after the job on line {first_line}; "
+                f"a trace spans at most {LONGEST_DAYS} days"
+            )
+            fix = "count all submit times from one moment, in seconds, or cut the trace"
+            wrong.add(BAD_VALUE, message, last_line, path=column, fix=fix)
 
 
 def _jobs(
     file: str, columns: Sequence[str], rows: Iterable[tuple[int, Sequence[Any]]], form: Format
 ) -> tuple[TraceJob, ...]:
     """Convert every row, or raise with everything that is wrong with the table."""
-    findings = list(_header_findings(file, columns, form))
-    if findings:
-        raise _refusal(file, findings)
-    row = Row(columns)
+    _check_header(file, columns, form)
+    wrong, span, row = _Wrong(file), _Span(), Row(columns)
     jobs: dict[str, Job] = {}
     for row.line, row.cells in rows:
         if row.line > MOST_ROWS:
             raise _unreadable(file, ValueError(f"it has more than {MOST_ROWS} rows"))
+        if not row.cells:
+            continue
         if len(row.cells) != len(columns):
             message = f"{len(row.cells)} cells under {len(columns)} columns"
-            place = Mark(file=file, line=row.line, column=1)
-            findings.append(_finding(ROW_LENGTH, message, place))
+            wrong.add(ROW_LENGTH, message, row.line)
             continue
         try:
             job = form.job(row)
+            if jobs.setdefault(job.name, job) is not job:
+                why = f"{quoted(job.name)} is an earlier job's name too"
+                raise BadCell("name", why, DUPLICATE_NAME)  # noqa: TRY301 - as every other bad cell
         except BadCell as error:
-            findings.append(_cell_finding(file, row, error))
+            wrong.add_cell(row, error)
             continue
-        if jobs.setdefault(job.name, job) is not job:
-            again = BadCell("name", f"{job.name!r} is an earlier job's name too", DUPLICATE_NAME)
-            findings.append(_cell_finding(file, row, again))
-    if not jobs and not findings:
-        place = Mark(file=file, line=1, column=1)
-        findings.append(_finding(EMPTY_TRACE, "there is a header and no job below it", place))
-    if findings:
-        raise _refusal(file, findings)
+        span.take(job.submit_ms, row.line)
+    if not jobs and not wrong:
+        wrong.add(EMPTY_TRACE, "there is a header and no job below it", 1)
+    span.check(wrong, form.submitted)
+    if wrong:
+        raise wrong.refusal()
     return _from_zero(jobs.values())
 
 
@@ -223,26 +376,26 @@ def _from_zero(jobs: Iterable[Job]) -> tuple[TraceJob, ...]:
     )
 
 
-def _header_findings(file: str, columns: Sequence[str], form: Format) -> Iterator[Finding]:
-    for index, name in enumerate(columns):
-        place = Mark(file=file, line=1, column=_column_of(columns, index))
+def _check_header(file: str, columns: Sequence[str], form: Format) -> None:
+    wrong = _Wrong(file, "columns")
+    seen: set[str] = set()
+    at = 1
+    for name in columns:
         if name not in form.known:
-            fix = did_you_mean(name, form.known)
-            yield _finding(UNKNOWN_COLUMN, f"unknown column {name!r}", place, fix=fix)
-        elif name in columns[:index]:
-            message = f"the column {name!r} is there twice"
-            yield _finding(UNKNOWN_COLUMN, message, place, fix="remove one of the two")
+            # Looking for the nearest name takes longer than all the rest.
+            fix = "" if wrong.is_full else did_you_mean(name, form.known)
+            wrong.add(UNKNOWN_COLUMN, f"unknown column {quoted(name)}", 1, at, fix=fix)
+        elif name in seen:
+            message = f"the column {quoted(name)} is there twice"
+            wrong.add(UNKNOWN_COLUMN, message, 1, at, fix="remove one of the two")
+        seen.add(name)
+        at += len(name) + 1
     for name in form.required:
-        if name not in columns:
-            message = f"the column {name} is missing"
+        if name not in seen:
             fix = f"the columns are {', '.join(form.required)}"
-            yield _finding(MISSING_COLUMN, message, Mark(file=file, line=1, column=1), fix=fix)
-
-
-def _cell_finding(file: str, row: Row, error: BadCell) -> Finding:
-    column = _column_of(row.cells, row.columns.get(error.column, 0))
-    mark = Mark(file=file, line=row.line, column=column)
-    return _finding(error.rule, f"{error.column}: {error}", mark, path=error.column)
+            wrong.add(MISSING_COLUMN, f"the column {name} is missing", 1, fix=fix)
+    if wrong:
+        raise wrong.refusal()
 
 
 def _column_of(cells: Sequence[Any], index: int) -> int:
@@ -262,19 +415,4 @@ def _finding(
         mark=mark,
         path=path,
         fix=fix,
-    )
-
-
-def _refusal(file: str, findings: Sequence[Finding]) -> InputError:
-    shown = list(findings[:SHOWN])
-    first = shown[0]
-    if len(findings) > SHOWN:
-        message = f"{len(findings) - SHOWN} more rows are wrong"
-        shown.append(_finding((first.code, first.name), message, Mark(file=file)))
-    return InputError(
-        f"cannot read the trace {file}",
-        where=str(first.mark),
-        why=first.message,
-        fix=first.fix,
-        findings=tuple(shown),
     )

@@ -28,12 +28,24 @@ from pathlib import Path
 
 from lowtide.model.quantity import MIB
 from lowtide.model.scenario import TraceJob
-from lowtide.spec.trace_table import MOST, BadCell, Format, Job, Row, read_csv, read_parquet
+from lowtide.spec.trace_table import (
+    LONGEST_DAYS,
+    LONGEST_S,
+    MOST,
+    BadCell,
+    Format,
+    Job,
+    Row,
+    read_csv,
+    read_parquet,
+)
+from lowtide.spec.words import quoted
 
 #: No EC2 instance has more GPUs, so a larger Philly job becomes a gang of pods.
 LARGEST_POD_GPUS = 8
-#: GPUs or pods of one job; the largest training runs that were ever published had some ten thousand.
-MOST_PIECES = 100_000
+#: GPUs or pods of one job. Kubernetes is made for 5,000 nodes
+#: (kubernetes.io/docs/setup/best-practices/cluster-large), so more of them are a mistake.
+MOST_PIECES = 10_000
 
 # A job's name becomes its pods' names, with a number behind (DNS-1123 label, 63 characters at most).
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,50}[a-z0-9])?", re.ASCII)
@@ -45,7 +57,7 @@ def read_trace(path: str | Path) -> tuple[TraceJob, ...]:
     Raises:
         InputError: with a finding per bad row, the first 20 and the number of the rest.
     """
-    read = read_parquet if str(path).endswith(".parquet") else read_csv
+    read = read_parquet if str(path).lower().endswith(".parquet") else read_csv
     return read(path, _OWN)
 
 
@@ -77,11 +89,11 @@ def _own_job(row: Row) -> Job:
     name = row.text("name", f"job-{row.line}")
     if not _NAME.fullmatch(name):
         form = "lower-case letters, digits and '-', at most 52 characters"
-        raise BadCell("name", f"{name!r} cannot name pods: {form}")
+        raise BadCell("name", f"{quoted(name)} cannot name pods: {form}")
     return Job(
         name=name,
         submit_ms=round(row.number("submit_s", least=-MOST) * 1000),
-        run_ms=round(row.number("run_s") * 1000),
+        run_ms=round(row.length_s("run_s") * 1000),
         gpus=row.whole("gpus", most=MOST_PIECES),
         cpu_milli=math.ceil(row.number("cpu") * 1000),
         memory_bytes=math.ceil(row.number("memory_mib") * MIB),
@@ -96,7 +108,9 @@ def _philly_job(row: Row) -> Job:
     try:
         moment = dt.datetime.fromisoformat(stamp)
     except ValueError:
-        raise BadCell("timestamp", f"{stamp!r} is not a time like 2017-10-09 07:01:55") from None
+        raise BadCell(
+            "timestamp", f"{quoted(stamp)} is not a time like 2017-10-09 07:01:55"
+        ) from None
     # The stamps have no zone; read as UTC, every difference stays.
     moment = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
     gpus = row.whole("num_gpus", least=1, most=MOST_PIECES)
@@ -104,7 +118,7 @@ def _philly_job(row: Row) -> Job:
     return Job(
         name=f"philly-{row.line}",
         submit_ms=round(moment.timestamp() * 1000),
-        run_ms=round(row.number("duration") * 1000),
+        run_ms=round(row.length_s("duration") * 1000),
         gpus=gpus // gang,
         cpu_milli=0,
         memory_bytes=0,
@@ -125,6 +139,9 @@ def _openb_job(row: Row) -> Job:
     ended = row.number("deletion_time")
     if ended < started:
         raise BadCell("deletion_time", f"{ended:g} is before the pod's start at {started:g}")
+    if ended - started > LONGEST_S:
+        why = f"{ended:.0f} is more than {LONGEST_DAYS} days after the pod's start at {started:.0f}"
+        raise BadCell("deletion_time", why)
     return Job(
         name=row.text("name", f"openb-{row.line}"),
         submit_ms=round(created * 1000),
@@ -136,16 +153,19 @@ def _openb_job(row: Row) -> Job:
 
 
 _OWN = Format(
+    submitted="submit_s",
     required=("submit_s", "run_s", "gpus", "cpu", "memory_mib"),
     optional=("name", "group", "zone", "gang"),
     job=_own_job,
 )
 _PHILLY = Format(
+    submitted="timestamp",
     required=("timestamp", "duration", "num_gpus"),
     optional=("gpu_time", "cluster"),
     job=_philly_job,
 )
 _OPENB = Format(
+    submitted="creation_time",
     required=("name", "cpu_milli", "memory_mib", "num_gpu", "creation_time", "deletion_time"),
     optional=("gpu_milli", "gpu_spec", "qos", "pod_phase", "scheduled_time"),
     job=_openb_job,

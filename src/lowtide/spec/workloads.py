@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lowtide.model.errors import InputError
 from lowtide.model.names import RUN_SECONDS
 from lowtide.model.quantity import NVIDIA_GPU
 from lowtide.model.scenario import Apply, Scenario, Step, TraceJob
@@ -32,12 +33,15 @@ def load_workload(argument: str) -> Scenario:
     Raises:
         InputError: with every finding of the files.
     """
+    if not argument:
+        fix = "name a file or a directory, or leave the option out"
+        raise InputError("cannot read the workload", why="its name is empty", fix=fix)
     form, colon, path = argument.partition(":")
     if colon and form in _TRACES:
         return _replay(path, _TRACES[form](path))
-    if argument.endswith(_TABLES):
+    if argument.lower().endswith(_TABLES):
         return _replay(argument, read_trace(argument))
-    if Path(argument).is_dir():
+    if doc.is_directory(argument):
         return _apply_at_start(Path(argument).resolve().name, load_manifests(argument))
     text = doc.read_text(argument)
     file = "<stdin>" if argument == "-" else argument

@@ -19,6 +19,8 @@ from typing import Any
 
 import yaml
 
+from lowtide.spec.words import quoted
+
 #: The pure-Python parser is the same grammar, some ten times slower.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -36,7 +38,10 @@ _WORDS: dict[str, bool | None] = {
     ),
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
 }
-_INTEGER = re.compile(r"[-+]?(0[xX][0-9a-fA-F]+|0[oO]?[0-7]+|0[bB][01]+|0|[1-9][0-9]{0,24})\Z")
+# No more than 64 bits behind 0x, 0o and 0b, as in resolve.go; Python refuses to show much longer ones in decimal.
+_INTEGER = re.compile(
+    r"[-+]?(0[xX]0*[0-9a-fA-F]{1,16}|0[oO]?0*[0-7]{1,22}|0[bB]0*[01]{1,64}|0|[1-9][0-9]{0,24})\Z"
+)
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 _NOT_FINITE = re.compile(r"([-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))\Z")
 _STANDARD = "tag:yaml.org,2002:"
@@ -122,7 +127,7 @@ class Composer:
     def __init__(self, report: Report) -> None:
         self._report = report
         self._stack: list[_Frame] = []
-        self._anchors: dict[str, tuple[Any, Place, int]] = {}
+        self._anchors: dict[str, tuple[Any, Place, int] | _Frame] = {}
         self._count = 0
         self._root: tuple[Any, Place] | None = None
 
@@ -186,14 +191,15 @@ class Composer:
 
     def _alias(self, event: Any) -> None:
         line, column = event.start_mark.line + 1, event.start_mark.column + 1
-        if any(frame.anchor == event.anchor for frame in self._stack):
+        found = self._anchors.get(event.anchor)
+        if isinstance(found, _Frame):
             raise TooLargeError(f"anchor &{event.anchor} contains itself", line, column)
-        if event.anchor not in self._anchors:
+        if found is None:
             message = f"alias *{event.anchor} has no anchor &{event.anchor} before it"
             self._report("syntax", message, line, column, "define the anchor above the alias")
             self._finish(None, Place(line, column), None, 1)
             return
-        value, original, size = self._anchors[event.anchor]
+        value, original, size = found
         place = Place(line, column, original.text)
         place.children, place.keys = original.children, original.keys
         self._finish(value, place, None, size)
@@ -205,7 +211,10 @@ class Composer:
         if event.tag not in {None, "!"}:
             self._tagged(value, event.tag, line, column)
         self._count += 1
-        self._stack.append(_Frame(value, Place(line, column), event.anchor, self._count))
+        frame = _Frame(value, Place(line, column), event.anchor, self._count)
+        if frame.anchor is not None:
+            self._anchors[frame.anchor] = frame
+        self._stack.append(frame)
 
     def _close(self) -> None:
         frame = self._stack.pop()
@@ -213,7 +222,9 @@ class Composer:
             self._merge(frame, frame.value)
         size = self._count - frame.first_value + 1
         self._count -= size
-        self._finish(frame.value, frame.place, frame.anchor, size)
+        # An anchor inside may have taken the name over (YAML 1.2.2, section 7.1): the last one before an alias counts.
+        is_latest = frame.anchor is not None and self._anchors[frame.anchor] is frame
+        self._finish(frame.value, frame.place, frame.anchor if is_latest else None, size)
 
     def _merge(self, frame: _Frame, target: dict[str, Any]) -> None:
         """Add what ``<<`` brings; keys written out win, then earlier merges (yaml.org/type/merge.html)."""
@@ -275,7 +286,7 @@ class Composer:
             return
         if key in target:
             first = frame.place.keys[key][0]
-            message = f"key {key!r} is given twice, first on line {first}"
+            message = f"key {quoted(key)} is given twice, first on line {first}"
             self._report("duplicate-key", message, line, column, "remove one of the two")
             return
         target[key] = value

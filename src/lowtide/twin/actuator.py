@@ -71,7 +71,10 @@ class Actuator:
         self._later(self._options.node_delete_delay_after_taint_ms, lambda: self._check(command))
 
     def _later(self, delay_ms: int, action: Callback) -> None:
-        self._kernel.at(self._kernel.now_ms + delay_ms, action, priority=Priority.AUTOSCALER)
+        # Go's time.Sleep of a negative duration returns at once.
+        self._kernel.at(
+            self._kernel.now_ms + max(0, delay_ms), action, priority=Priority.AUTOSCALER
+        )
 
     def _check(self, command: DeleteNode) -> None:
         """Look again: the node may be gone, or no longer empty, or blocked."""

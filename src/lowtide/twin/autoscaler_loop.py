@@ -144,7 +144,8 @@ class AutoscalerLoop:
                 self._signal = False
                 self._schedule(self._kernel.now_ms)
                 return
-        self._schedule(self._kernel.now_ms + self._options.scan_interval_ms)
+        # A timer of a negative duration fires at once (Go, time.After).
+        self._schedule(self._kernel.now_ms + max(0, self._options.scan_interval_ms))
         self._waiting = True
 
     def _was_productive(self) -> bool:

@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from lowtide.model.errors import InputError
 from lowtide.model.kube import Owner, Phase, Pod, PodSpec
 from lowtide.model.workload import BarePod, Job, Meta, PriorityClass, Replicated
 from lowtide.twin.admission import Denied, admit
@@ -23,6 +24,9 @@ from lowtide.twin.store import DELETED, FINISHED, Store
 Controlled = Replicated | Job | BarePod
 DeletePod = Callable[[str, str], None]
 Tell = Callable[[str, str, str, str], None]
+
+MAX_PODS = 150_000
+"""Kubernetes documentation, "Considerations for large clusters": no more than 150,000 total pods."""
 
 #: pkg/controller/job/job_controller.go: DefaultJobPodFailureBackOff and MaxJobPodFailureBackOff.
 JOB_BACKOFF_MS = 10_000
@@ -53,7 +57,8 @@ class Workload:
             case Replicated():
                 return max(0, one.replicas - self.succeeded)
             case BarePod():
-                return 0 if self.made else 1
+                # Once it was made it is never made again, and applying it again changes nothing.
+                return len(self.active) if self.made else 1
             case Job():
                 return self._wanted_of_job(one)
 
@@ -185,6 +190,14 @@ class Controllers:
         surplus = len(workload.active) - workload.wanted
         if surplus > 0:
             self._stop(workload, surplus)
+        missing = 0 if workload.retry_pending else -surplus
+        if missing > 0 and len(self._store.pods) + missing > MAX_PODS:
+            raise InputError(
+                f"{workload.object.meta} asks for more pods than a cluster can hold",
+                where=str(workload.object.meta),
+                why=f"{len(self._store.pods) + missing} pods at once, and Kubernetes is built for {MAX_PODS}",
+                fix="ask for fewer replicas, or a smaller parallelism",
+            )
         while len(workload.active) < workload.wanted and not workload.retry_pending:
             self._start(workload)
 

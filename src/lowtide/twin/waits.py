@@ -23,6 +23,9 @@ from lowtide.twin.store import Store
 
 Reasons = dict[str, tuple[str, ...]]
 
+SCHEDULER_SUBJECT = "scheduler"
+"""What the reason of a pod stands under that asks for a scheduler of its own."""
+
 
 class Waits:
     """Remembers why pods could not be placed, also of pods that ended waiting."""
@@ -50,12 +53,12 @@ class Waits:
         grouped: dict[tuple[str, tuple[tuple[str, tuple[str, ...]], ...]], list[PodHistory]] = {}
         for one in never_ran:
             found = self._kept.get(one.last.uid) or current.get(one.last.key, {})
-            reasons = {**unseen, **found}
+            reasons = {**unseen, **found, **_foreign_scheduler(one.last)}
             grouped.setdefault((one.workload, tuple(sorted(reasons.items()))), []).append(one)
         return tuple(
             RefusedPods(
                 pods=tuple(one.last.key for one in many),
-                cause=self._cause(many[0].last, dict(reasons)),
+                cause=self._cause(dict(reasons)),
                 reasons=dict(reasons),
             )
             for (_, reasons), many in grouped.items()
@@ -101,10 +104,10 @@ class Waits:
                     self._by_pod.setdefault(pod, []).append(one)
         return self._by_pod
 
-    def _cause(self, pod: Pod, reasons: Mapping[str, tuple[str, ...]]) -> str:
+    def _cause(self, reasons: Mapping[str, tuple[str, ...]]) -> str:
         """Say in one sentence what the record alone can tell; ``explain`` knows the file as well."""
-        if pod.spec.scheduler_name != SCHEDULER_NAME:
-            return f"no scheduler named {pod.spec.scheduler_name} runs"
+        if SCHEDULER_SUBJECT in reasons:
+            return reasons[SCHEDULER_SUBJECT][0]
         if self._autoscalers.loop is None:
             problem = self._autoscalers.problem
             return "no autoscaler is running" + (f": {problem}" if problem else "")
@@ -134,3 +137,10 @@ def _commonest(reasons: Iterable[tuple[str, ...]]) -> str:
         return ""
     highest = max(counted.values())
     return min(sentence for sentence, count in counted.items() if count == highest)
+
+
+def _foreign_scheduler(pod: Pod) -> dict[str, tuple[str, ...]]:
+    name = pod.spec.scheduler_name
+    if name == SCHEDULER_NAME:
+        return {}
+    return {SCHEDULER_SUBJECT: (f"no scheduler named {name} runs",)}

@@ -264,7 +264,12 @@ class World:
         found = self.store.objects.get(PRIORITY_CONFIG_MAP)
         if found is not self._priority_view[0]:
             text = found.data.get(PRIORITIES) if isinstance(found, ConfigMap) else None
-            self._priority_view = (found, parse_priorities(text))
+            table = parse_priorities(text)
+            if text and table is None:
+                self.recorder.warn(
+                    f"The table of the priority expander in {PRIORITY_CONFIG_MAP} cannot be read: the run counts it as none."
+                )
+            self._priority_view = (found, table)
         return self._priority_view[1]
 
     def _loop_maker(self, make_loop: MakeLoop | None) -> Callable[[AutoscalerOptions], Loop] | None:

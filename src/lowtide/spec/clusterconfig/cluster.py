@@ -28,6 +28,7 @@ from lowtide.spec.clusterconfig.section import (
     unsupported,
     wrong,
 )
+from lowtide.spec.words import quoted
 
 _MINOR = re.compile(r"1\.[1-9]\d\Z")
 _NAMED_VERSIONS = ("", "auto", "latest")
@@ -38,13 +39,13 @@ def _region(value: str) -> str:
         # Late: it is needed for wrong files only.
         from lowtide.spec.document import did_you_mean  # noqa: PLC0415
 
-        raise wrong(f"{value!r} is no AWS region", did_you_mean(value, facts.REGIONS))
+        raise wrong(f"{quoted(value)} is no AWS region", did_you_mean(value, facts.REGIONS))
     return value
 
 
 def _version(value: str) -> str:
     if value not in _NAMED_VERSIONS and not _MINOR.match(value):
-        raise wrong(f"{value!r} is no Kubernetes minor", 'write "1.NN", "latest" or "auto"')
+        raise wrong(f"{quoted(value)} is no Kubernetes minor", 'write "1.NN", "latest" or "auto"')
     return value
 
 

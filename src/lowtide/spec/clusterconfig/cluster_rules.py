@@ -16,6 +16,7 @@ from lowtide.spec.clusterconfig.identity import (
     Addon,
     PodIdentityAssociation,
 )
+from lowtide.spec.words import quoted
 
 POD_IDENTITY_AGENT = "eks-pod-identity-agent"
 
@@ -59,7 +60,7 @@ def broken_between_groups(config: ClusterConfig, groups: tuple[GroupAt, ...]) ->
 
 
 def _foreign_zone(at: tuple[str | int, ...], zone: str, region: str) -> Broken:
-    return Broken(at, f"{zone!r} is not in region {region}", f"zones look like {region}a")
+    return Broken(at, f"{quoted(zone)} is not in region {region}", f"zones look like {region}a")
 
 
 def _zones(config: ClusterConfig) -> Iterator[Broken]:
@@ -149,7 +150,7 @@ def _association(association: PodIdentityAssociation) -> Iterator[Broken]:
     if name and not association.permission_policy:
         yield Broken(("permissionPolicyName",), "permissionPolicyName needs permissionPolicy")
     elif name and not any(letter.isascii() and letter.isalnum() for letter in name):
-        yield Broken(("permissionPolicyName",), f"{name!r} has no letter and no digit")
+        yield Broken(("permissionPolicyName",), f"{quoted(name)} has no letter and no digit")
 
 
 def _access(config: ClusterConfig) -> Iterator[Broken]:

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from lowtide.model import names
+from lowtide.model.quantity import parse_quantity
 from lowtide.spec.clusterconfig import facts
 from lowtide.spec.clusterconfig.nodegroup_parts import AdditionalVolume
 from lowtide.spec.clusterconfig.nodegroups import AnyGroup, ManagedNodeGroup, NodeGroup
+from lowtide.spec.words import LARGEST_QUANTITY, quoted
 
 
 class Broken(NamedTuple):
@@ -31,6 +34,7 @@ def broken_rules(group: AnyGroup, minor: tuple[int, int]) -> Iterator[Broken]:
     """
     yield from _sizes(group)
     yield from _image(group, minor)
+    yield from _tags(group)
     yield from _volumes(group)
     yield from _placement(group)
     yield from _shell(group)
@@ -47,9 +51,13 @@ def _sizes(group: AnyGroup) -> Iterator[Broken]:
     low, high, desired = group.sizes
     given = group.desired_capacity is not None
     if given and desired < low:
-        yield Broken(("desiredCapacity",), f"desiredCapacity {desired} is below minSize {low}")
+        fix = f"write desiredCapacity: {low}, or a lower minSize"
+        yield Broken(("desiredCapacity",), f"desiredCapacity {desired} is below minSize {low}", fix)
     if given and desired > high:
-        yield Broken(("desiredCapacity",), f"desiredCapacity {desired} is above maxSize {high}")
+        fix = f"write desiredCapacity: {high}, or a higher maxSize"
+        yield Broken(
+            ("desiredCapacity",), f"desiredCapacity {desired} is above maxSize {high}", fix
+        )
     if group.max_size is not None and high < low:
         written = "minSize" if group.min_size is not None else "minSize (2 when omitted)"
         fix = "raise maxSize, or write a lower minSize"
@@ -69,7 +77,7 @@ def _image(group: AnyGroup, minor: tuple[int, int]) -> Iterator[Broken]:
     resolvers = () if group.managed else ("auto", "auto-ssm")
     if not group.is_custom_ami and group.ami not in resolvers:
         allowed = ", ".join((*resolvers, "ami-..."))
-        yield Broken(("ami",), f"{group.ami!r} is no image; allowed: {allowed}")
+        yield Broken(("ami",), f"{quoted(group.ami)} is no image; allowed: {allowed}")
     if group.ami_family_given is None:
         why = (
             "ami needs amiFamily, even auto and auto-ssm: eksctl checks before it fills in defaults"
@@ -82,6 +90,20 @@ def _image(group: AnyGroup, minor: tuple[int, int]) -> Iterator[Broken]:
 
 def _boots_by_itself(family: str) -> bool:
     return family == "AmazonLinux2023" or family in facts.BOTTLEROCKET
+
+
+def _tags(group: AnyGroup) -> Iterator[Broken]:
+    """Resources of the group's nodes that no int64 holds; what is no quantity at all the autoscaler drops."""
+    for key, text in group.tags.items():
+        if not key.startswith(names.TAG_RESOURCE_PREFIX):
+            continue
+        try:
+            amount = parse_quantity(text)
+        except ValueError:
+            continue
+        if amount > LARGEST_QUANTITY:
+            why = f"{quoted(text)} is more than an int64 holds (2^63-1)"
+            yield Broken(("tags", key), why, "write what a node of the group has")
 
 
 def _volumes(group: AnyGroup) -> Iterator[Broken]:

@@ -20,6 +20,7 @@ from lowtide.spec.clusterconfig.section import (
     unsupported,
     wrong,
 )
+from lowtide.spec.words import quoted
 
 
 class WellKnownPolicies(Section):
@@ -134,7 +135,7 @@ class AccessScope(Section):
 
 def _access_policy_arn(value: str) -> str:
     if not value.split(":", maxsplit=5)[-1].startswith("cluster-access-policy/"):
-        raise wrong(f"{value!r} is no cluster-access-policy")
+        raise wrong(f"{quoted(value)} is no cluster-access-policy")
     return value
 
 

@@ -23,6 +23,7 @@ from lowtide.spec.clusterconfig.section import (
     whole_number,
     wrong,
 )
+from lowtide.spec.words import quoted
 
 _Effect = Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
 VolumeType = Literal["gp2", "gp3", "io1", "io2", "sc1", "st1"]
@@ -158,11 +159,24 @@ class TaintRow(Section):
     effect: _Effect
 
 
+def _no_text(value: Any) -> Any:
+    """Refuse ``KEY=VALUE:EFFECT``, as kubectl takes a taint, and say how the file has it."""
+    if not isinstance(value, str):
+        return value
+    rest, _, effect = value.rpartition(":")
+    key, _, content = rest.partition("=")
+    fix = 'write {key: KEY, value: "VALUE", effect: EFFECT}'
+    if effect in get_args(_Effect) and key:
+        written = f', value: "{content}"' if content else ""
+        fix = f"write {{key: {key}{written}, effect: {effect}}}"
+    raise wrong(f"{quoted(value)} is text, and a taint is a mapping", fix)
+
+
 def _taint_from_entry(text: str) -> str:
     value, _, effect = text.rpartition(":")
     if effect not in get_args(_Effect) or ":" in value:
         forms = "write VALUE:EFFECT, :EFFECT or EFFECT with one of " + ", ".join(get_args(_Effect))
-        raise wrong(f"{text!r} is no taint", forms)
+        raise wrong(f"{quoted(text)} is no taint", forms)
     label_value(value)
     return text
 
@@ -181,7 +195,7 @@ def _taints_form(value: Any) -> str:
     return _AS_MAPPING if isinstance(value, dict) else _AS_LIST
 
 
-TaintRows = Many[TaintRow]
+TaintRows = Many[Annotated[TaintRow, BeforeValidator(_no_text)]]
 _TaintEntries = Annotated[
     dict[
         Annotated[str, AfterValidator(qualified_name)],

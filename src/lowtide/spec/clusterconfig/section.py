@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from lowtide.spec.clusterconfig import facts
+from lowtide.spec.words import quoted
 
 _CAPITALS = {
     word.lower(): word
@@ -135,14 +136,14 @@ def qualified_name(key: str) -> str:
     """Return a label or taint key that Kubernetes takes (apimachinery, validation.IsQualifiedName)."""
     prefix, slash, name = key.rpartition("/")
     if "/" in prefix:
-        raise wrong(f"the key {key!r} has more than one '/'")
+        raise wrong(f"the key {quoted(key)} has more than one '/'")
     if slash and (len(prefix) > 253 or not _DOMAIN.match(prefix)):
-        raise wrong(f"the part before '/' in {key!r} must be a lower-case domain name")
+        raise wrong(f"the part before '/' in {quoted(key)} must be a lower-case domain name")
     if not _QUALIFIED.match(name):
         why = (
             "must be 1 to 63 letters, digits, '-', '_' or '.', with a letter or digit at both ends"
         )
-        raise wrong(f"the key {key!r} {why}")
+        raise wrong(f"the key {quoted(key)} {why}")
     return key
 
 
@@ -154,7 +155,7 @@ def label_key(key: str) -> str:
     allowed = key in facts.KUBELET_LABELS or _is_under(domain, facts.KUBELET_NAMESPACES)
     if reserved and not allowed:
         raise wrong(
-            f"{key!r} is reserved: the API server lets no kubelet set it",
+            f"{quoted(key)} is reserved: the API server lets no kubelet set it",
             "use a domain of your own, or node.kubernetes.io/...",
         )
     return key
@@ -168,23 +169,28 @@ def label_value(value: str) -> str:
     """Return a label or taint value that Kubernetes takes (apimachinery, validation.IsValidLabelValue)."""
     if value and not _QUALIFIED.match(value):
         raise wrong(
-            f"{value!r} must be at most 63 letters, digits, '-', '_' or '.', with a letter or digit at both ends"
+            f"{quoted(value)} must be at most 63 letters, digits, '-', '_' or '.', with a letter or digit at both ends"
         )
     return value
 
 
 def _resource_name(value: str) -> str:
+    if "${" in value:
+        raise wrong(
+            f"{quoted(value)} holds a variable, and neither eksctl nor lowtide fills one in",
+            "fill it in before: envsubst < cluster.yaml > filled.yaml",
+        )
     if not _RESOURCE_NAME.match(value):
         fix = re.sub(r"[^A-Za-z0-9-]+", "-", value).strip("-")
         raise wrong(
-            f"{value!r} may hold letters, digits and '-' only", f"write {fix}" if fix else ""
+            f"{quoted(value)} may hold letters, digits and '-' only", f"write {fix}" if fix else ""
         )
     return value
 
 
 def _arn(value: str) -> str:
     if value.count(":") < 5 or not value.startswith("arn:"):
-        raise wrong(f"{value!r} is no ARN (arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE)")
+        raise wrong(f"{quoted(value)} is no ARN (arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE)")
     return value
 
 
@@ -196,9 +202,9 @@ def _cidr(value: str) -> str:
     try:
         ipaddress.ip_network(value, strict=False)
     except ValueError:
-        raise wrong(f"{value!r} is no CIDR such as 10.0.0.0/16") from None
+        raise wrong(f"{quoted(value)} is no CIDR such as 10.0.0.0/16") from None
     if not value.rpartition("/")[2].isdigit() or "/" not in value:
-        raise wrong(f"{value!r} lacks its prefix length, as in 10.0.0.0/16")
+        raise wrong(f"{quoted(value)} lacks its prefix length, as in 10.0.0.0/16")
     return value
 
 
