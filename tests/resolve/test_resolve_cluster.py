@@ -391,9 +391,45 @@ def test_regional_offerings_are_nvidia_types_on_sale() -> None:
     ],
 )
 def test_nat_gateways_are_counted_as_the_file_says(vpc: str, gateways: int) -> None:
-    network = _resolve(_text(vpc)).network
+    private = "  privateNetworking: true\n"
+    network = _resolve(_text(private, vpc, zones="a")).network
     assert network.nat_gateways == gateways
     assert network.s3_gateway_endpoint
+
+
+@pytest.mark.parametrize("mode", ["Single", "HighlyAvailable"])
+def test_no_nat_gateway_is_made_where_every_node_is_public_and_that_is_said(mode: str) -> None:
+    resolved = _resolve(_text(f"vpc: {{nat: {{gateway: {mode}}}}}\n"))
+    assert resolved.network.nat_gateways == 0
+    (row,) = [row for row in resolved.hardening if row.key == "vpc.nat.gateway"]
+    assert row.eksctl_value.startswith(mode)
+    assert row.our_value == "none"
+    disabled = _resolve(_text("vpc: {nat: {gateway: Disable}}\n"))
+    assert "vpc.nat.gateway" not in {row.key for row in disabled.hardening}
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["iam: {withOIDC: true}", "addonsConfig: {autoApplyPodIdentityAssociations: true}"],
+)
+def test_roles_and_encryption_that_eksctl_would_not_give_are_said(said: str) -> None:
+    extra = "  additionalVolumes: [{volumeName: /dev/sdf}]\n"
+    rows = {row.key: row.our_value for row in _resolve(_text(extra, zones="a")).hardening}
+    assert rows["addons eks-pod-identity-agent"] == "installed"
+    assert rows["role of vpc-cni"] == "one of its own, by pod identity"
+    assert rows["additionalVolumes.volumeEncrypted of gpu-a"] == "true"
+    own = f"{said}\naddons: [{{name: eks-pod-identity-agent}}]\n"
+    written = extra.replace("sdf", "sdf, volumeEncrypted: true")
+    left = {row.key for row in _resolve(_text(written, own, zones="a")).hardening}
+    assert (
+        not left
+        & rows.keys()
+        & {
+            "addons eks-pod-identity-agent",
+            "role of vpc-cni",
+            "additionalVolumes.volumeEncrypted of gpu-a",
+        }
+    )
 
 
 def test_zones_left_open_are_chosen_and_shown() -> None:

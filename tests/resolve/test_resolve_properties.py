@@ -78,7 +78,7 @@ def _resolve(groups: list[dict[str, object]], tags: str) -> ResolvedCluster:
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(groups=st.lists(_group(), min_size=1, max_size=5))
 def test_every_sound_file_resolves_to_a_coherent_cluster(groups: list[dict[str, object]]) -> None:
     resolved = _resolve(groups, "full")
@@ -106,7 +106,7 @@ def test_every_sound_file_resolves_to_a_coherent_cluster(groups: list[dict[str, 
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(groups=st.lists(_group(), min_size=1, max_size=4))
 def test_as_file_adds_no_tag_and_no_label_but_eksctls(groups: list[dict[str, object]]) -> None:
     resolved = _resolve(groups, "asFile")
@@ -118,7 +118,7 @@ def test_as_file_adds_no_tag_and_no_label_but_eksctls(groups: list[dict[str, obj
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(group=_group(), count=st.integers(2, 4))
 def test_copies_of_a_group_in_other_zones_always_share_a_pool(
     group: dict[str, object], count: int
@@ -130,7 +130,7 @@ def test_copies_of_a_group_in_other_zones_always_share_a_pool(
 
 
 @pytest.mark.slow
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(groups=st.lists(_group(), min_size=2, max_size=4), order=st.randoms(use_true_random=False))
 def test_the_order_of_groups_changes_no_group_but_its_name(
     groups: list[dict[str, object]], order: object

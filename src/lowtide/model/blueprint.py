@@ -13,6 +13,10 @@ from typing import Any
 #: A JSON-like policy document or configuration as it stands in the file.
 Document = Mapping[str, Any]
 
+#: Kinds of ``Identity``: by the cluster's OIDC provider, or by the EKS Pod Identity agent.
+IRSA = "irsa"
+POD_IDENTITY = "pod-identity"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subnet:
@@ -26,7 +30,7 @@ class Subnet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """The VPC to be made (``cidr``), or the one that exists (``vpc_id``).
+    """The VPC to be made (``cidr``), or the one that exists (``vpc_id``; ``cidr`` then only where the file gives it).
 
     ``nat_zones`` are the zones that get a NAT gateway; with one, all private subnets route through it. ``security_group``
     and ``shared_node_security_group`` are given ones.
@@ -88,10 +92,14 @@ class ControlPlane:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permissions:
-    """What a role may do: managed policies, an own document, and ready-made ones by eksctl's key (``autoScaler``)."""
+    """What a role may do: managed policies, an own document, and ready-made ones by eksctl's key (``autoScaler``).
+
+    ``document_name`` is the name that the file gives the document, empty where it gives none.
+    """
 
     policy_arns: tuple[str, ...] = ()
     document: Document | None = None
+    document_name: str = ""
     well_known: tuple[str, ...] = ()
     boundary_arn: str = ""
 
@@ -101,7 +109,8 @@ class Identity:
     """A service account with an IAM role, by ``irsa`` or by ``pod-identity``.
 
     ``role_arn`` is a role that exists; otherwise one is made from ``permissions``. ``create_account`` says whether the Kubernetes
-    object is ours to make.
+    object is to be made for it; accounts of add-ons, of the autoscaler and of the termination handler come with those.
+    ``session_policy`` is a policy in JSON that narrows what the role may do for this account.
     """
 
     kind: str
@@ -117,6 +126,7 @@ class Identity:
     subject_pattern: str = ""
     target_role_arn: str = ""
     disable_session_tags: bool = False
+    session_policy: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

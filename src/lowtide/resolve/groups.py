@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lowtide import catalog
+from lowtide.catalog.types import REPLACEMENT
 from lowtide.model.catalog import Ami, InstanceType, Offering
 from lowtide.model.cluster import Candidate, NodeGroup, Volume
 from lowtide.model.errors import InputError
@@ -121,9 +122,8 @@ def _types(context: Context, at: GroupAt) -> Iterator[InstanceType | None]:
 def _warn_of_type(context: Context, one: InstanceType, path: PathInFile) -> None:
     if one.retired_on:
         message = f"{one.name} is retired ({one.retired_on}): {one.retired_why}"
-        context.warn(
-            RETIRED_TYPE, message, path, "choose a type that `lowtide prices` shows in service"
-        )
+        fix = f"use {REPLACEMENT}, or another type that `lowtide prices` shows in service"
+        context.warn(RETIRED_TYPE, message, path, fix)
     if one.gpu is not None and not one.nvidia_gpus:
         what = (
             "a slice of a GPU" if one.gpu.fractional else f"{one.gpu.manufacturer} {one.gpu.model}"
@@ -191,7 +191,7 @@ def _offering(context: Context, at: GroupAt, name: str, path: PathInFile) -> Off
         missing = InputError(
             f"no {SPOT} price is known for {name} in {region}",
             why="spot figures are bundled for GPU types that the Spot Advisor listed on 2025-06-28",
-            fix=f"write the share that spot saves into lowtide.yaml (spot.discount.{name}), or use on-demand",
+            fix=f"write into lowtide.yaml the share that spot saves, spot: {{discount: {{{name}: 0.5}}}}, or use on-demand",
         )
         context.error(NO_PRICE, missing, path)
         return None

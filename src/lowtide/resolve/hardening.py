@@ -8,13 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lowtide import catalog
 from lowtide.model.cluster import Hardening, NodeGroup
 from lowtide.model.names import ACCELERATOR, POOL
+from lowtide.resolve.addon_roles import AGENT, adds_agent, left_to_nodes
 from lowtide.resolve.context import Context
 from lowtide.resolve.flags import UNNEEDED_TIME_FLAG, flag_hardening
-from lowtide.resolve.support import DEFAULT_SUPPORT_TYPE
+from lowtide.resolve.network import asked_nat_zones, needs_nat
+from lowtide.resolve.support import DEFAULT_AUTHENTICATION_MODE, DEFAULT_SUPPORT_TYPE
 from lowtide.resolve.tags import GPU_UNNEEDED_TIME, UNNEEDED_TIME_TAG
+from lowtide.spec.clusterconfig.nodegroups import AnyGroup
 
+_ENCRYPTION_WHY = (
+    "encryption of EBS costs nothing and keeps images, logs and checkpoints off readable disks"
+)
 _ALWAYS = (
     Hardening(
         key="addons",
@@ -33,7 +40,14 @@ _ALWAYS = (
 
 def hardening_rows(context: Context, groups: tuple[NodeGroup, ...]) -> tuple[Hardening, ...]:
     """Return every row that applies to this file, in the order of the file's sections."""
-    return (*_cluster_rows(context), *_group_rows(context), *_ALWAYS, *_full_rows(context, groups))
+    return (
+        *_cluster_rows(context),
+        *_network_rows(context),
+        *_group_rows(context),
+        *_ALWAYS,
+        *_addon_rows(context, groups),
+        *_full_rows(context, groups),
+    )
 
 
 def _cluster_rows(context: Context) -> Iterator[Hardening]:
@@ -63,8 +77,41 @@ def _cluster_rows(context: Context) -> Iterator[Hardening]:
         yield Hardening(
             key="accessConfig.authenticationMode",
             eksctl_value="API_AND_CONFIG_MAP",
-            our_value="API",
+            our_value=DEFAULT_AUTHENTICATION_MODE,
             why="who may edit the aws-auth ConfigMap is cluster administrator; access entries are IAM's to guard",
+        )
+
+
+def _network_rows(context: Context) -> Iterator[Hardening]:
+    asked = asked_nat_zones(context.config, context.zones)
+    if asked and not needs_nat(context.config):
+        usd = catalog.service_prices()
+        each = usd["nat-gateway"] + usd["public-ipv4"]
+        yield Hardening(
+            key="vpc.nat.gateway",
+            eksctl_value=f"{context.config.vpc.nat.gateway}, built though every node is public",
+            our_value="none",
+            why="no group has privateNetworking: true, so nothing would go through it, at "
+            f"${each * len(asked):.2f} an hour",
+        )
+
+
+def _addon_rows(context: Context, groups: tuple[NodeGroup, ...]) -> Iterator[Hardening]:
+    config = context.config
+    if adds_agent(config, groups):
+        yield Hardening(
+            key=f"addons {AGENT}",
+            eksctl_value="only where the file has it",
+            our_value="installed",
+            why="pods get AWS permissions of their own through it, and nodes need none of them",
+        )
+    left = left_to_nodes(config)
+    if left:
+        yield Hardening(
+            key=f"role of {', '.join(left)}",
+            eksctl_value="the nodes' role",
+            our_value="one of its own, by pod identity",
+            why="what the nodes' role may do, every pod on them may do",
         )
 
 
@@ -83,8 +130,21 @@ def _group_rows(context: Context) -> Iterator[Hardening]:
             key=f"volumeEncrypted of {names}",
             eksctl_value="the image's own (EKS images are not encrypted)",
             our_value="true",
-            why="encryption of EBS costs nothing and keeps images, logs and checkpoints off readable disks",
+            why=_ENCRYPTION_WHY,
         )
+    more = [at for at in context.config.all_groups if _leaves_more_open(at.group)]
+    if more:
+        yield Hardening(
+            key=f"additionalVolumes.volumeEncrypted of {', '.join(at.group.name for at in more)}",
+            eksctl_value="the account's default, which is off",
+            our_value="true",
+            why=_ENCRYPTION_WHY,
+        )
+
+
+def _leaves_more_open(group: AnyGroup) -> bool:
+    """Return whether an additional volume's encryption is not written."""
+    return any(one.volume_encrypted is None for one in group.additional_volumes)
 
 
 def _full_rows(context: Context, groups: tuple[NodeGroup, ...]) -> Iterator[Hardening]:
@@ -117,13 +177,22 @@ def _gpu_rows(context: Context, groups: tuple[NodeGroup, ...]) -> Iterator[Harde
             why="without it a node whose GPU is not there yet causes a second scale-up",
         )
     flag_given = UNNEEDED_TIME_FLAG in context.policy.autoscaler.flags
-    if any(group.is_gpu for group in groups) and not flag_given:
+    if not flag_given and _adds_unneeded_time(context, groups):
         yield Hardening(
             key=f"tag {UNNEEDED_TIME_TAG}",
             eksctl_value="10m (the autoscaler's default)",
             our_value=f"{GPU_UNNEEDED_TIME} for GPU groups",
             why="an idle GPU node costs as much as a busy one",
         )
+
+
+def _adds_unneeded_time(context: Context, groups: tuple[NodeGroup, ...]) -> bool:
+    """Return whether some GPU group has an idling time that the file does not write there."""
+    everywhere = UNNEEDED_TIME_TAG in context.config.metadata.tags
+    written = {
+        at.group.name for at in context.config.all_groups if UNNEEDED_TIME_TAG in at.group.tags
+    }
+    return not everywhere and any(one.is_gpu and one.name not in written for one in groups)
 
 
 def _adds_label(context: Context, groups: tuple[NodeGroup, ...], key: str) -> bool:

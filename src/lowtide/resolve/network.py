@@ -1,4 +1,4 @@
-"""What the network of the cluster costs, NAT gateways as the file says."""
+"""What the network of the cluster costs; NAT gateways as the file says, none where nothing would use them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,27 @@ def network_prices(config: ClusterConfig, zones: tuple[str, ...]) -> NetworkPric
 
 
 def nat_gateways(config: ClusterConfig, zones: tuple[str, ...]) -> int:
-    """Return how many are made: one, one for each zone, or none; none either in a network that exists already."""
+    """Return how many NAT gateways are made."""
+    return len(nat_zones(config, zones))
+
+
+def nat_zones(config: ClusterConfig, zones: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the zones that get a NAT gateway.
+
+    None in a network that exists, and none where no node is private: the control plane needs none, and eksctl builds one all the same.
+    """
+    if not needs_nat(config):
+        return ()
+    return asked_nat_zones(config, zones)
+
+
+def needs_nat(config: ClusterConfig) -> bool:
+    """Return whether any node has its way out through a NAT gateway."""
+    return any(at.group.private_networking for at in config.all_groups)
+
+
+def asked_nat_zones(config: ClusterConfig, zones: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the zones in which eksctl would build a NAT gateway for this file."""
     if config.vpc.id or config.vpc.subnets.zones:
-        return 0
-    return {"Single": 1, "HighlyAvailable": len(zones), "Disable": 0}[config.vpc.nat.gateway]
+        return ()
+    return {"Single": zones[:1], "HighlyAvailable": zones, "Disable": ()}[config.vpc.nat.gateway]

@@ -11,11 +11,20 @@ from lowtide.spec.clusterconfig.cluster import ClusterConfig
 
 #: Hardening: EKS takes a file without supportType as EXTENDED.
 DEFAULT_SUPPORT_TYPE = "STANDARD"
+#: Hardening: access entries alone, no ConfigMap that who can edit it becomes administrator by.
+DEFAULT_AUTHENTICATION_MODE = "API"
 
 
 def support_type(config: ClusterConfig) -> str:
     """Return ``STANDARD`` or ``EXTENDED``."""
     return config.upgrade_policy.support_type or DEFAULT_SUPPORT_TYPE
+
+
+def authentication_mode(config: ClusterConfig) -> str:
+    """Return the file's authentication mode, the hardened one where the file has none."""
+    access = config.access_config
+    given = "authentication_mode" in access.model_fields_set
+    return access.authentication_mode if given else DEFAULT_AUTHENTICATION_MODE
 
 
 def support_notices(config: ClusterConfig, version: catalog.KubernetesVersion) -> tuple[str, ...]:

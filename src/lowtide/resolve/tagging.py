@@ -30,8 +30,8 @@ from lowtide.resolve.tags import (
 )
 from lowtide.spec.clusterconfig.cluster import GroupAt
 
-#: Name and kubernetes.io/cluster/NAME, which every node group has besides.
-_OTHER_TAGS = 2
+#: Name, kubernetes.io/cluster/NAME and lowtide.dev/cluster, which every node group has besides.
+_OTHER_TAGS = 3
 
 
 def with_tags(
