@@ -13,15 +13,19 @@ from typing import NoReturn
 
 import click
 
-from lowtide import __version__
 from lowtide.cli.lazy import LazyGroup
+from lowtide.cli.output import show
 from lowtide.cli.settings import settings_from
+from lowtide.cli.streams import prepare_streams
+from lowtide.cli.verb import version_option
 
 VERBS = {
     "init": ("lowtide.cli.init:init", "Write a commented cluster.yaml."),
     "check": ("lowtide.cli.check:check", "Find every error in the files before they cost money."),
     "simulate": ("lowtide.cli.simulate:simulate", "Run a workload on the cluster's digital twin."),
     "compare": ("lowtide.cli.simulate:compare", "Several cluster files on one workload."),
+    "plan": ("lowtide.cli.plan:plan", "Show what would be created, and what it costs."),
+    "render": ("lowtide.cli.render:render", "Write CloudFormation, manifests and a README."),
     "prices": ("lowtide.cli.prices:prices", "Instance types with their GPUs and prices."),
     "demo": ("lowtide.cli.simulate:demo", "Simulate the example that comes with lowtide."),
     "schema": ("lowtide.cli.about:schema", "Print the JSON Schema of a file, for editors."),
@@ -46,7 +50,7 @@ Start here:
     subcommand_metavar="VERB ...",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(__version__, prog_name="lowtide", message="%(prog)s %(version)s")
+@version_option
 @click.pass_context
 def lowtide(ctx: click.Context) -> None:
     """GPU workloads on Amazon EKS at the lowest cost.
@@ -55,7 +59,7 @@ def lowtide(ctx: click.Context) -> None:
     workload, how long jobs wait, and what that costs.
     """
     if ctx.invoked_subcommand is None:
-        click.echo(ctx.get_help())
+        show(ctx.get_help())
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -77,4 +81,5 @@ def main() -> NoReturn:
     # Frozen values make no cycles, so that looking for them after every 700 allocations (the default) is wasted:
     # measured on the example, 0.94 s of CPU instead of 1.13 s. Collection stays on for long runs.
     gc.set_threshold(50_000, 20, 20)
+    prepare_streams()
     sys.exit(run(sys.argv[1:]))

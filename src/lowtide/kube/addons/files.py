@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from lowtide.kube.addons import cluster_autoscaler, nvidia_plugin
+from lowtide.kube.addons.accounts import with_identities
 from lowtide.kube.objects import to_yaml
 from lowtide.model import names
+from lowtide.model.blueprint import Identity
 from lowtide.model.cluster import ResolvedCluster
 from lowtide.model.workload import Meta
 
@@ -31,8 +35,13 @@ Tolerations let it onto the tainted GPU nodes; the affinity keeps it off all oth
 it would find no GPU and crash. The driver is part of the EKS-optimised accelerated AMI."""
 
 
-def render_files(cluster: ResolvedCluster) -> dict[str, str]:
-    """Return the text of each file by its path; files of a folder apply in alphabetical order."""
+def render_files(
+    cluster: ResolvedCluster, *, identities: Iterable[Identity] = ()
+) -> dict[str, str]:
+    """Return the text of each file by its path; files of a folder apply in alphabetical order.
+
+    ``identities`` are the file's; what they say of a service account of ours is written into it.
+    """
     notes = {
         _system(kind, cluster_autoscaler.NAME): note for kind, note in _AUTOSCALER_NOTES.items()
     }
@@ -40,8 +49,9 @@ def render_files(cluster: ResolvedCluster) -> dict[str, str]:
         _system("ClusterRole", cluster_autoscaler.NAME)
     )
     notes[_system("DaemonSet", nvidia_plugin.NAME)] = _PLUGIN_NOTE
+    access = with_identities(cluster_autoscaler.access(), identities)
     return {
-        "autoscaler/1-access.yaml": to_yaml(cluster_autoscaler.access(), notes=notes),
+        "autoscaler/1-access.yaml": to_yaml(access, notes=notes),
         "autoscaler/2-deployment.yaml": to_yaml(cluster_autoscaler.workload(cluster), notes=notes),
         "nvidiplugin.yaml": to_yaml(nvidia_plugin.device_plugin(cluster), notes=notes),
     }

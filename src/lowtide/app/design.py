@@ -1,0 +1,116 @@
+"""Everything that a cluster file leads to, as values: resolved cluster, blueprint, stacks and manifests.
+
+Why it exists: ``plan`` shows what ``render`` writes, so both take it from one place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lowtide.app.files import Inputs, Loaded, load
+from lowtide.aws.templates.cfn import Stack, stack_name
+from lowtide.aws.templates.stacks import stacks
+from lowtide.kube.addons import autoscaler, device_plugin
+from lowtide.kube.addons.accounts import account_manifests, with_identities
+from lowtide.kube.addons.termination_handler import termination_handler
+from lowtide.kube.objects import Manifest, key
+from lowtide.model.blueprint import Blueprint
+from lowtide.model.cluster import ResolvedCluster
+from lowtide.model.errors import InputError
+from lowtide.model.findings import Severity
+from lowtide.model.policy import Policy
+from lowtide.model.workload import Meta
+from lowtide.resolve.blueprint import resolve_blueprint
+from lowtide.spec.clusterfile import ClusterFile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Design:
+    """A cluster to be made. ``stacks`` are in the order in which they can be created."""
+
+    inputs: Inputs
+    file: ClusterFile
+    policy: Policy
+    cluster: ResolvedCluster
+    blueprint: Blueprint
+    stacks: tuple[Stack, ...]
+
+    @property
+    def interruptions(self) -> Stack | None:
+        """The stack of the queue of spot interruptions, None where nothing is bought on spot."""
+        return self.stack(stack_name(self.cluster.name, "interruption"))
+
+    def stack(self, name: str) -> Stack | None:
+        """Return the stack of a name, None where there is none."""
+        return next((one for one in self.stacks if one.name == name), None)
+
+    @property
+    def needs_device_plugin(self) -> bool:
+        """Whether a group has GPUs that its image does not offer by itself.
+
+        Bottlerocket's NVIDIA variants bring the plugin (Bottlerocket documentation, "NVIDIA GPU"); a second one would register the
+        same resource again.
+        """
+        return any(
+            group.is_gpu and not group.ami.family.startswith("Bottlerocket")
+            for group in self.cluster.node_groups
+        )
+
+    @property
+    def accounts(self) -> list[Manifest]:
+        """Namespaces and service accounts of the file, but for those that come with an add-on of ours."""
+        ours = [key(one) for one in self._addons()]
+        return account_manifests(self.blueprint.identities, besides=ours)
+
+    @property
+    def manifests(self) -> list[Manifest]:
+        """Every Kubernetes object, in the order in which they can be applied."""
+        return [*self.accounts, *with_identities(list(self._addons()), self.blueprint.identities)]
+
+    @property
+    def objects(self) -> tuple[Meta, ...]:
+        """The identity of every Kubernetes object."""
+        return tuple(key(one) for one in self.manifests)
+
+    def _addons(self) -> Iterator[Manifest]:
+        yield from autoscaler(self.cluster)
+        if self.needs_device_plugin:
+            yield from device_plugin(self.cluster)
+        if self.interruptions is not None:
+            yield from termination_handler(self.cluster)
+
+
+def design(inputs: Inputs) -> Design:
+    """Read and resolve everything, and form every stack.
+
+    Raises:
+        InputError: a file cannot be read or resolved, with every finding of all of them.
+    """
+    loaded = load(inputs)
+    if loaded.file is None or loaded.policy is None or loaded.cluster is None:
+        raise _refusal(loaded)
+    blueprint = resolve_blueprint(loaded.file, loaded.cluster)
+    return Design(
+        inputs=inputs,
+        file=loaded.file,
+        policy=loaded.policy,
+        cluster=loaded.cluster,
+        blueprint=blueprint,
+        stacks=stacks(loaded.cluster, blueprint),
+    )
+
+
+def _refusal(loaded: Loaded) -> InputError:
+    """Return the error for a file that leads nowhere; it speaks of the first of its errors."""
+    errors = [one for one in loaded.findings if one.severity is Severity.ERROR]
+    first = errors[0]
+    everything = f"lowtide check {loaded.inputs.options}".rstrip()
+    many = len(errors) > 1
+    return InputError(
+        f"Nothing can be planned: the files have {f'{len(errors)} errors' if many else 'an error'}",
+        where=str(first.mark) or loaded.inputs.cluster,
+        why=first.message,
+        fix=f"{everything} shows them all" if many else first.fix or everything,
+        findings=loaded.findings,
+    )
