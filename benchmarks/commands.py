@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -15,17 +17,22 @@ LOWTIDE = str(Path(sys.executable).with_name("lowtide"))
 EXAMPLE = "examples/noble-gpu"
 CLUSTER = ("-f", f"{EXAMPLE}/cluster.yaml")
 
+#: Outside the checkout, and empty at the first of several runs.
+RENDERED = str(Path(tempfile.gettempdir()) / f"lowtide-bench-{os.getpid()}")
+
 #: Arguments and the target in seconds (DESIGN: "Numbers to reach").
 COMMANDS: tuple[tuple[tuple[str, ...], float | None], ...] = (
     (("--help",), 0.150),
     (("check", *CLUSTER), 0.400),
     (("simulate", *CLUSTER, "-w", f"{EXAMPLE}/scenario.yaml", "-o", "json"), 1.0),
+    (("plan", *CLUSTER), 0.7),
+    (("render", *CLUSTER, RENDERED, "--force"), 0.7),
 )
 
 
 def figures() -> Iterator[Figure]:
     for arguments, target_s in COMMANDS:
-        name = " ".join(["lowtide", *arguments]).replace(f"{EXAMPLE}/", "")
+        name = " ".join(["lowtide", *arguments]).replace(f"{EXAMPLE}/", "").replace(RENDERED, "DIR")
         try:
             seconds = measured(partial(_run, arguments))
         except (OSError, subprocess.SubprocessError) as error:
