@@ -15,6 +15,7 @@ test: setup
 	@$(PYTEST) -n 2 -m "not slow" --cov --cov-report=term:skip-covered -q
 
 slow: setup
+	@scripts/setup-checkov
 	@$(PYTEST) -n 2 -m slow -q
 
 lint: setup
@@ -34,4 +35,4 @@ conformance: setup
 	@.venv/bin/python -m tests.conformance $(SCENARIOS)
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .coverage build dist
+	rm -rf .venv .venv-checkov .mypy_cache .ruff_cache .pytest_cache .coverage build dist
