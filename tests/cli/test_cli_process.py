@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,15 @@ def interrupted(process: subprocess.Popen[str]) -> tuple[str, str]:
     raise AssertionError(message)
 
 
+@pytest.fixture
+def ctrl_c_is_heard() -> Iterator[None]:
+    """Children hear SIGINT, also where the tests themselves were started in the background and ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c_is_heard")
 def test_ctrl_c_ends_with_130_and_one_word(tmp_path: Path) -> None:
     pipe = tmp_path / "cluster.yaml"
     os.mkfifo(pipe)
