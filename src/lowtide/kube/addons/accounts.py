@@ -11,10 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from lowtide.kube.objects import Manifest, manifest
-from lowtide.model.blueprint import Identity
 from lowtide.model.workload import Meta
+
+if TYPE_CHECKING:
+    from lowtide.model.blueprint import Identity  # a simulation needs none of it
 
 IRSA = "irsa"
 #: Read by EKS's pod identity webhook (EKS user guide, "Assign IAM roles to Kubernetes service accounts").

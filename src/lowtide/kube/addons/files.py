@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from lowtide.kube.addons import cluster_autoscaler, nvidia_plugin
 from lowtide.kube.addons.accounts import with_identities
 from lowtide.kube.objects import to_yaml
 from lowtide.model import names
-from lowtide.model.blueprint import Identity
 from lowtide.model.cluster import ResolvedCluster
 from lowtide.model.workload import Meta
+
+if TYPE_CHECKING:
+    from lowtide.model.blueprint import Identity  # a simulation needs none of it
 
 _AUTOSCALER_NOTES = {
     "ServiceAccount": """\
