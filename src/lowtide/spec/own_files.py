@@ -20,7 +20,9 @@ API_VERSION = "lowtide.dev/v1alpha1"
 class Section(BaseModel):
     """A mapping in one of our own files: no other keys, no guessed types."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True
+    )
 
 
 Whole = TypeVar("Whole", bound=Section)
