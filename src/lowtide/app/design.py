@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lowtide.app.files import Inputs, Loaded, load
+from lowtide.app.files import Inputs, load, refusal
 from lowtide.aws.templates.cfn import Stack, stack_name
 from lowtide.aws.templates.stacks import stacks
 from lowtide.kube.addons import autoscaler, device_plugin
@@ -17,8 +17,6 @@ from lowtide.kube.addons.termination_handler import termination_handler
 from lowtide.kube.objects import Manifest, key
 from lowtide.model.blueprint import Blueprint
 from lowtide.model.cluster import ResolvedCluster
-from lowtide.model.errors import InputError
-from lowtide.model.findings import Severity
 from lowtide.model.policy import Policy
 from lowtide.model.workload import Meta
 from lowtide.resolve.blueprint import resolve_blueprint
@@ -89,7 +87,7 @@ def design(inputs: Inputs) -> Design:
     """
     loaded = load(inputs)
     if loaded.file is None or loaded.policy is None or loaded.cluster is None:
-        raise _refusal(loaded)
+        raise refusal(loaded, "can be planned")
     blueprint = resolve_blueprint(loaded.file, loaded.cluster)
     return Design(
         inputs=inputs,
@@ -98,19 +96,4 @@ def design(inputs: Inputs) -> Design:
         cluster=loaded.cluster,
         blueprint=blueprint,
         stacks=stacks(loaded.cluster, blueprint),
-    )
-
-
-def _refusal(loaded: Loaded) -> InputError:
-    """Return the error for a file that leads nowhere; it speaks of the first of its errors."""
-    errors = [one for one in loaded.findings if one.severity is Severity.ERROR]
-    first = errors[0]
-    everything = f"lowtide check {loaded.inputs.options}".rstrip()
-    many = len(errors) > 1
-    return InputError(
-        f"Nothing can be planned: the files have {f'{len(errors)} errors' if many else 'an error'}",
-        where=str(first.mark) or loaded.inputs.cluster,
-        why=first.message,
-        fix=f"{everything} shows them all" if many else first.fix or everything,
-        findings=loaded.findings,
     )

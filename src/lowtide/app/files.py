@@ -114,6 +114,26 @@ def load(inputs: Inputs) -> Loaded:
     )
 
 
+def refusal(loaded: Loaded, done: str) -> InputError:
+    """Return the error for files that lead nowhere; it speaks of the first of their errors.
+
+    Args:
+        loaded: what was read, with at least one error.
+        done: what was to be done with it, as ``was simulated``.
+    """
+    errors = [one for one in loaded.findings if one.severity is Severity.ERROR]
+    first = errors[0]
+    everything = f"lowtide check {loaded.inputs.options}".rstrip()
+    many = len(errors) > 1
+    return InputError(
+        f"Nothing {done}: the files have {f'{len(errors)} errors' if many else 'an error'}",
+        where=str(first.mark) or loaded.inputs.cluster,
+        why=first.message,
+        fix=f"{everything} shows them all" if many else first.fix or everything,
+        findings=loaded.findings,
+    )
+
+
 def refuse_unresolvable(text: str, file: str) -> None:
     """Read and resolve a cluster file that is not written yet, with the lowtide.yaml beside its place.
 

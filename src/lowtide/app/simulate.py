@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from lowtide.app.files import Inputs, Loaded, load
+from lowtide.app.files import Inputs, load, refusal
 from lowtide.app.notices import budget_notice, hardening_notice, workload_notices
 from lowtide.explain.simulation import simulation_of
 from lowtide.kube.addons import default_addons, eks_system
 from lowtide.kube.objects import Manifest
 from lowtide.model.cluster import ResolvedCluster
-from lowtide.model.errors import InputError
-from lowtide.model.findings import Severity
 from lowtide.model.policy import Policy
 from lowtide.model.run import RunRecord
 from lowtide.model.scenario import Scenario
@@ -37,7 +35,7 @@ def simulate(
     loaded = load(inputs)
     scenario = default_workload() if inputs.workload is None else loaded.scenario
     if loaded.cluster is None or loaded.policy is None or scenario is None:
-        raise refusal(loaded)
+        raise refusal(loaded, "was simulated")
     record = run(
         loaded.cluster,
         scenario,
@@ -72,24 +70,6 @@ def run(
         addons=_objects(default_addons(cluster)) if scenario.addons == "default" else (),
         seed=seed,
         progress=progress,
-    )
-
-
-def refusal(loaded: Loaded) -> InputError:
-    """Return the error for inputs that cannot be run; it speaks of the first of their errors."""
-    errors = [one for one in loaded.findings if one.severity is Severity.ERROR]
-    first = errors[0]
-    everything = f"lowtide check {loaded.inputs.options}".rstrip()
-    if len(errors) == 1:
-        number, fix = "an error", first.fix or everything
-    else:
-        number, fix = f"{len(errors)} errors", f"{everything} shows them all"
-    return InputError(
-        f"Nothing was simulated: the files have {number}",
-        where=str(first.mark) or loaded.inputs.cluster,
-        why=first.message,
-        fix=fix,
-        findings=loaded.findings,
     )
 
 
