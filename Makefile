@@ -9,7 +9,7 @@ demo:
 	@.venv/bin/lowtide demo
 
 setup:
-	@scripts/setup report,dev
+	@scripts/setup report,local,dev
 
 test: setup
 	@$(PYTEST) -n 2 -m "not slow" --cov --cov-report=term:skip-covered -q

@@ -144,6 +144,8 @@ def _cluster() -> ResolvedCluster:
         ),
         autoscaler_tags="full",
         autoscaler_flags={},
-        addons=AddonVersions(autoscaler_image="", device_plugin_image=""),
+        addons=AddonVersions(
+            autoscaler_image="", device_plugin_image="", termination_handler_image=""
+        ),
         regional_offerings=(OFFERING,),
     )

@@ -8,6 +8,7 @@ What it must not know: any verb.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -19,6 +20,7 @@ from lowtide.cli.interrupts import INTERRUPTED, WORD, is_interrupt
 
 def main() -> NoReturn:
     """Run the command line of this process."""
+    _start_quickly()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # `nohup` and `&` ignore it
         signal.signal(signal.SIGINT, _interrupt)
     try:
@@ -30,6 +32,15 @@ def main() -> NoReturn:
             raise
         sys.stderr.write(f"\n{WORD}\n")
         sys.exit(INTERRUPTED)
+
+
+def _start_quickly() -> None:
+    """Set what Python and pydantic do on their own account, before anything of weight is imported."""
+    # Frozen values make no cycles, so that looking for them after every 700 allocations (the default) is wasted:
+    # measured on the example, 0.94 s of CPU instead of 1.13 s. Collection stays on for long runs.
+    gc.set_threshold(50_000, 20, 20)
+    # pydantic would look for plugins in every installed package, and run those that it finds.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:

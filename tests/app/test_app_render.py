@@ -130,6 +130,16 @@ def test_the_readme_ends_the_autoscaler_before_it_deletes_a_stack(
     assert end.index("--replicas 0") < min(places)
 
 
+def test_the_readme_says_so_when_no_node_is_there_for_what_comes_next(
+    changed: Callable[..., dict[str, str]], files: dict[str, str]
+) -> None:
+    found = changed(("minSize: 1", "minSize: 0"), ("desiredCapacity: 1", "desiredCapacity: 0"))
+
+    assert "kubectl wait node" in files[README]
+    assert "kubectl wait node" not in found[README]
+    assert "No group has a node at its minimum" in found[README]
+
+
 IRSA = """\
 iam:
   serviceAccounts:

@@ -128,6 +128,7 @@ def make_cluster(*groups: NodeGroup, zones: tuple[str, ...] = ZONES) -> Resolved
         addons=AddonVersions(
             autoscaler_image="registry.k8s.io/autoscaling/cluster-autoscaler:v1.36.1",
             device_plugin_image="nvcr.io/nvidia/k8s-device-plugin:v0.20.0",
+            termination_handler_image="public.ecr.aws/aws-ec2/aws-node-termination-handler:v1.25.6",
         ),
         regional_offerings=(),
     )

@@ -9,7 +9,7 @@ import pytest
 
 from lowtide.aws.templates.addons import addons
 from lowtide.aws.templates.identity import CLUSTER_STACK, other_stack
-from lowtide.aws.templates.interruption import interruption, uses_spot
+from lowtide.aws.templates.interruption import interruption
 from lowtide.aws.templates.policies import queue_name
 from lowtide.aws.templates.stacks import cluster_stack
 from lowtide.model.blueprint import IRSA, Addon, Blueprint, Identity
@@ -104,9 +104,9 @@ def test_what_the_file_says_of_an_add_on_reaches_it_and_nothing_else_does(
 def test_spot_is_used_when_any_group_may_launch_it(cluster: ResolvedCluster) -> None:
     on_demand = replace(cluster, node_groups=cluster.node_groups[:1])
     mixed = replace(on_demand.node_groups[0], on_demand_base=1, on_demand_percent=50)
-    assert uses_spot(cluster)
-    assert not uses_spot(on_demand)
-    assert uses_spot(replace(cluster, node_groups=(mixed,)))
+    assert cluster.uses_spot
+    assert not on_demand.uses_spot
+    assert replace(cluster, node_groups=(mixed,)).uses_spot
 
 
 def test_warnings_and_rebalance_advice_reach_the_queue_and_no_lifecycle_hook_does(

@@ -18,6 +18,9 @@ from lowtide.aws.templates.policies import role_permissions, well_known
 from lowtide.model.blueprint import Blueprint, Identity, Permissions
 from lowtide.model.cluster import ResolvedCluster
 from lowtide.model.errors import InputError
+from lowtide.resolve.ready_policies import UNAVAILABLE
+from lowtide.resolve.ready_policies import well_known as ready_made
+from lowtide.spec.clusterconfig.identity import WellKnownPolicies
 from tests.aws.example_cluster import with_control_plane
 
 ROLE = "arn:aws:iam::123456789012:role/mine"
@@ -212,6 +215,21 @@ def test_policies_of_the_file_and_its_boundary_stay_as_they_are() -> None:
         "Policies": [{"PolicyName": "attached", "PolicyDocument": document}],
         "PermissionsBoundary": "arn:aws:iam::1:policy/b",
     }
+
+
+def test_every_ready_made_policy_of_a_file_is_rendered_or_warned_of() -> None:
+    everything = WellKnownPolicies(**dict.fromkeys(_keys(WellKnownPolicies), True))
+    assert len(ready_made(everything)) == len(WellKnownPolicies.model_fields)
+    for key in ready_made(everything):
+        if key in UNAVAILABLE:
+            with pytest.raises(InputError):
+                role_permissions("example", Permissions(well_known=(key,)))
+        else:
+            assert role_permissions("example", Permissions(well_known=(key,)))
+
+
+def _keys(section: type[WellKnownPolicies]) -> list[str]:
+    return [str(one.alias) for one in section.model_fields.values()]
 
 
 def test_a_well_known_policy_that_lowtide_lacks_is_refused_with_a_way_out() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from lowtide.aws.templates.nodes import node_stacks
 from lowtide.engine.options import AutoscalerOptions
 from lowtide.engine.provider import ask
 from lowtide.engine.template import TEMPLATE_LABEL, from_group
+from lowtide.kube.addons import device_plugin
 from lowtide.model import names
 from lowtide.model.asg import AutoScalingGroup
 from lowtide.model.catalog import InstanceType
@@ -21,10 +23,12 @@ from lowtide.model.cluster import NodeGroup, ResolvedCluster
 from lowtide.model.kube import Node, Taint
 from lowtide.model.policy import Policy
 from lowtide.model.quantity import EPHEMERAL_STORAGE, MEMORY, NVIDIA_GPU, PODS, amount_of
+from lowtide.model.workload import DaemonSet
 from lowtide.resolve import resolve_cluster
 from lowtide.resolve.nodes import candidate
 from lowtide.resolve.tags import full_tags
 from lowtide.spec.clusterfile import read_cluster
+from lowtide.spec.manifests import objects_from
 from tests.aws.booted_node import BootedNode, al2023_node, bottlerocket_node, received
 from tests.aws.example_cluster import make_blueprint
 
@@ -216,6 +220,32 @@ def test_the_rendered_image_is_the_accelerated_one_of_the_architecture(
     )
     assert machine in path
     assert "nvidia" in path
+
+
+@pytest.mark.parametrize("kind", ["nodeGroups", "managedNodeGroups"])
+def test_the_device_plugin_keeps_off_bottlerocket_nodes_expected_and_started_alike(
+    kind: str,
+) -> None:
+    one = catalog.instance_type("g4dn.xlarge")
+    texts = (_group_text(one, family).replace("g4dn-xlarge", family) for family in _FAMILIES)
+    head = _HEAD.replace("nodeGroups", kind)
+    cluster = resolve_cluster(read_cluster(head + "".join(texts), "cluster.yaml"), Policy())
+    stacks = node_stacks(cluster, make_blueprint(cluster))
+    for family, stack, group in zip(_FAMILIES, stacks, cluster.node_groups, strict=True):
+        wanted = family == "AmazonLinux2023"
+        if kind == "nodeGroups":
+            assert _takes_plugin(cluster, _booted_node(stack, family).labels) is wanted
+            assert _takes_plugin(cluster, _expected_node(stack, group).labels) is wanted
+        else:
+            asked = stack.template["Resources"]["NodeGroup"]["Properties"]
+            assert _takes_plugin(cluster, asked["Labels"]) is wanted
+
+
+def _takes_plugin(cluster: ResolvedCluster, labels: Mapping[str, str]) -> bool:
+    (plugin,) = objects_from(device_plugin(cluster))
+    assert isinstance(plugin, DaemonSet)
+    (term,) = plugin.template.affinity.node_required
+    return all(one.matches(labels) for one in term.expressions)
 
 
 def test_a_managed_group_tells_eks_what_the_autoscaler_asks_eks_for() -> None:

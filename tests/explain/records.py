@@ -105,7 +105,9 @@ def cluster(*groups: NodeGroup, region: Sequence[Offering] = (), **network: Any)
         network=NetworkPrices(**(prices | network)),
         autoscaler_tags="full",
         autoscaler_flags={},
-        addons=AddonVersions(autoscaler_image="", device_plugin_image=""),
+        addons=AddonVersions(
+            autoscaler_image="", device_plugin_image="", termination_handler_image=""
+        ),
         regional_offerings=tuple(region),
     )
 

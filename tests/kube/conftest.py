@@ -92,6 +92,7 @@ def _resolved_cluster(*groups: NodeGroup, flags: dict[str, str] | None = None) -
         addons=AddonVersions(
             autoscaler_image="registry.k8s.io/autoscaling/cluster-autoscaler:v1.36.1",
             device_plugin_image="nvcr.io/nvidia/k8s-device-plugin:v0.20.0",
+            termination_handler_image="public.ecr.aws/aws-ec2/aws-node-termination-handler:v1.25.6",
         ),
         regional_offerings=(),
     )

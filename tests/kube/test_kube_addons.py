@@ -16,11 +16,12 @@ from lowtide.kube.addons import (
     render_files,
 )
 from lowtide.kube.addons.cluster_autoscaler import arguments
+from lowtide.kube.addons.termination_handler import termination_handler_files
 from lowtide.kube.flags import autoscaler_options, is_autoscaler, is_device_plugin
 from lowtide.kube.objects import Manifest
 from lowtide.model import names
 from lowtide.model.cluster import NodeGroup, ResolvedCluster
-from lowtide.model.kube import Container, PodSpec, Taint, Toleration
+from lowtide.model.kube import Container, PodSpec, Requirement, Taint, Toleration
 from lowtide.model.quantity import NVIDIA_GPU
 
 READ = ("get", "list", "watch")
@@ -257,6 +258,76 @@ def test_the_plugin_runs_on_labelled_nodes_only(cluster: ResolvedCluster) -> Non
     ]
 
 
+def test_the_plugin_stays_off_bottlerocket_nodes_which_bring_their_own(
+    node_group: Callable[..., NodeGroup], resolved_cluster: Callable[..., ResolvedCluster]
+) -> None:
+    amazon = node_group("gpu-a", "us-east-1a", gpu=True)
+    theirs = bottlerocket(node_group("gpu-b", "us-east-1b", gpu=True))
+    general = bottlerocket(node_group("general", "us-east-1a", gpu=False))
+    (spec,) = pod_specs(device_plugin(resolved_cluster(general, amazon, theirs)))
+    (term,) = node_terms(spec["affinity"])
+
+    labels = {names.ACCELERATOR: "nvidia-tesla-t4"}
+
+    assert matches(term, {**labels, names.EKSCTL_NODEGROUP: "gpu-a"})
+    assert not matches(term, {**labels, names.EKSCTL_NODEGROUP: "gpu-b"})
+    assert not matches(term, {names.EKSCTL_NODEGROUP: "general"})
+
+
+def test_the_plugin_is_installed_only_where_an_image_lacks_it(
+    node_group: Callable[..., NodeGroup], resolved_cluster: Callable[..., ResolvedCluster]
+) -> None:
+    theirs = bottlerocket(node_group("gpu-b", "us-east-1b", gpu=True))
+    general = node_group("general", "us-east-1a", gpu=False)
+
+    mixed = resolved_cluster(general, theirs, node_group("gpu-a", "us-east-1a", gpu=True))
+
+    assert "DaemonSet" in {one["kind"] for one in default_addons(mixed)}
+    for cluster in (resolved_cluster(general), resolved_cluster(general, theirs)):
+        assert "DaemonSet" not in {one["kind"] for one in default_addons(cluster)}
+
+
+def test_the_plugin_has_no_token_of_the_api(cluster: ResolvedCluster) -> None:
+    (spec,) = pod_specs(device_plugin(cluster))
+
+    assert spec["automountServiceAccountToken"] is False
+    assert "serviceAccountName" not in spec
+
+
+def test_the_termination_handler_is_installed_only_where_spot_is_used(
+    node_group: Callable[..., NodeGroup], resolved_cluster: Callable[..., ResolvedCluster]
+) -> None:
+    general = node_group("general", "us-east-1a", gpu=False)
+    spot = resolved_cluster(general, node_group("gpu", "us-east-1a", gpu=True))
+
+    handler = "aws-node-termination-handler"
+
+    assert handler in {one["metadata"]["name"] for one in default_addons(spot)}
+    assert handler not in {
+        one["metadata"]["name"] for one in default_addons(resolved_cluster(general))
+    }
+
+
+def bottlerocket(group: NodeGroup) -> NodeGroup:
+    return replace(group, ami=replace(group.ami, family="Bottlerocket"))
+
+
+def node_terms(affinity: Manifest) -> list[Manifest]:
+    terms: list[Manifest] = affinity["nodeAffinity"][
+        "requiredDuringSchedulingIgnoredDuringExecution"
+    ]["nodeSelectorTerms"]
+    return terms
+
+
+def matches(term: Manifest, labels: dict[str, str]) -> bool:
+    """Evaluate a term as the scheduler does: every expression must hold."""
+    expressions = [
+        Requirement(key=one["key"], operator=one["operator"], values=tuple(one.get("values", ())))
+        for one in term["matchExpressions"]
+    ]
+    return all(one.matches(labels) for one in expressions)
+
+
 def test_containers_of_ours_are_pinned_bounded_and_unprivileged(cluster: ResolvedCluster) -> None:
     for spec in pod_specs(default_addons(cluster)):
         for container in spec["containers"]:
@@ -304,10 +375,16 @@ def test_what_eks_runs_is_marked_as_its_own(cluster: ResolvedCluster) -> None:
 def test_rendered_files_hold_exactly_the_default_addons(cluster: ResolvedCluster) -> None:
     texts = render_files(cluster)
 
-    read = [one for path in sorted(texts) for one in yaml.safe_load_all(texts[path])]
+    read = [*yaml_of(texts)]
 
-    assert read == default_addons(cluster)
+    handler = [*yaml_of(termination_handler_files(cluster))]
+    assert [*read, *handler] == default_addons(cluster)
     assert all(text.startswith("# ") for text in texts.values())
+
+
+def yaml_of(texts: dict[str, str]) -> Iterator[Manifest]:
+    for path in sorted(texts):
+        yield from yaml.safe_load_all(texts[path])
 
 
 def test_a_flag_of_several_lines_is_given_once_a_line(cluster: ResolvedCluster) -> None:

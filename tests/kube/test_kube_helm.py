@@ -165,7 +165,9 @@ def test_charts_are_those_that_the_cluster_needs(tuned: ResolvedCluster) -> None
 def test_images_are_split_as_a_registry_would_read_them(
     tuned: ResolvedCluster, image: str, repository: str, tag: str
 ) -> None:
-    addons = AddonVersions(autoscaler_image=image, device_plugin_image="x:y")
+    addons = AddonVersions(
+        autoscaler_image=image, device_plugin_image="x:y", termination_handler_image="z:1"
+    )
 
     given = values(autoscaler_chart(replace(tuned, addons=addons)))
 

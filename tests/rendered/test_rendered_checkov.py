@@ -49,8 +49,8 @@ REASONS: dict[str, tuple[set[str], str]] = {
     "CKV_K8S_23": ({PLUGIN}, "the kubelet's device plugin socket belongs to root"),
     "CKV_K8S_29": ({PLUGIN}, "its container has a security context, its pod must run as root"),
     "CKV_K8S_38": (
-        EVERY,
-        "autoscaler and handler talk to the API; the plugin's is the namespace's default account, without rights",
+        {HANDLER, AUTOSCALER},
+        "both talk to the API, each by an account of its own",
     ),
     "CKV_K8S_40": (
         {PLUGIN, HANDLER},

@@ -22,7 +22,7 @@ from lowtide.model.errors import InputError
 from lowtide.model.policy import Policy
 from lowtide.resolve import resolve_cluster
 from lowtide.resolve.blueprint import resolve_blueprint
-from lowtide.spec.clusterfile import load_cluster, read_cluster
+from lowtide.spec.clusterfile import read_cluster
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "noble-gpu" / "cluster.yaml"
 HEAD = """\
@@ -97,7 +97,7 @@ def _addon_names(blueprint: Blueprint) -> list[tuple[str, bool]]:
 
 
 def test_the_example_asks_for_what_it_says() -> None:
-    file = load_cluster(EXAMPLE)
+    file = read_cluster(EXAMPLE.read_text("utf-8"), str(EXAMPLE))
     cluster = resolve_cluster(file, Policy())
     found = resolve_blueprint(file, cluster)
     assert [one.group for one in found.launches] == [one.name for one in cluster.node_groups]
@@ -438,10 +438,112 @@ iam:
             "{name: x, podIdentityAssociations: [{namespace: jobs, serviceAccountName: s, roleARN: r, targetRoleARN: t}]}",
             ("not-in-an-add-on", "addons[0].podIdentityAssociations[0].targetRoleARN"),
         ),
+        (
+            "{name: x, podIdentityAssociations: [{serviceAccountName: s, roleARN: r}]}",
+            ("unknown-account", "addons[0].podIdentityAssociations[0]"),
+        ),
     ],
 )
 def test_an_addon_that_cannot_be_rendered_is_refused(addons: str, finding: tuple[str, str]) -> None:
     assert _findings(f"addons: [{addons}]\n" + ZONES + GENERAL) == [finding]
+
+
+@pytest.mark.parametrize(
+    ("addon", "namespaces"),
+    [
+        ("name: vpc-cni", ["kube-system"]),
+        ("name: x, namespaceConfig: {namespace: theirs}", ["theirs"]),
+    ],
+)
+def test_an_association_without_a_namespace_is_in_that_of_its_addon(
+    addon: str, namespaces: list[str]
+) -> None:
+    one = "{serviceAccountName: s, permissionPolicyARNs: [a]}"
+    text = f"addons: [{{{addon}, podIdentityAssociations: [{one}]}}]\n"
+    found = _blueprint(text + ZONES + GENERAL).addons
+    assert [each.namespace for one in found for each in one.identities if each.name == "s"] == (
+        namespaces
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [
+        ("aws-ebs-csi-driver", ("kube-system", "ebs-csi-controller-sa", "ebsCSIController")),
+        ("aws-efs-csi-driver", ("kube-system", "efs-csi-controller-sa", "efsCSIController")),
+        ("aws-fsx-csi-driver", ("kube-system", "fsx-csi-controller-sa", "fsxCSIController")),
+        (
+            "amazon-cloudwatch-observability",
+            ("amazon-cloudwatch", "cloudwatch-agent", "cloudWatchAgent"),
+        ),
+    ],
+)
+@pytest.mark.parametrize("everywhere", [True, False])
+def test_an_addon_that_asks_for_recommended_permissions_gets_its_role(
+    name: str, role: tuple[str, str, str], everywhere: bool
+) -> None:
+    asked = "addonsConfig: {autoApplyPodIdentityAssociations: true}\n" if everywhere else ""
+    own = "" if everywhere else ", useDefaultPodIdentityAssociations: true"
+    text = f"iam: {{withOIDC: true}}\n{asked}addons: [{{name: {name}{own}}}]\n"
+    (addon,) = [one for one in _blueprint(text + ZONES + GENERAL).addons if one.name == name]
+    (one,) = addon.identities
+    assert (one.namespace, one.name, *one.permissions.well_known) == role
+    assert (one.kind, one.create_account) == ("pod-identity", False)
+
+
+def test_an_addon_that_calls_nothing_may_ask_for_recommended_permissions() -> None:
+    text = "addons: [{name: coredns, useDefaultPodIdentityAssociations: true}]\n"
+    found = _blueprint(text + ZONES + GENERAL).addons
+    assert [one.identities for one in found if one.name == "coredns"] == [()]
+
+
+@pytest.mark.parametrize("name", ["aws-fsx-csi-driver", "amazon-cloudwatch-observability"])
+def test_an_addon_with_wide_recommended_permissions_gets_none_unasked(name: str) -> None:
+    (addon,) = [
+        one
+        for one in _blueprint(f"addons: [{{name: {name}}}]\n" + ZONES + GENERAL).addons
+        if one.name == name
+    ]
+    assert addon.identities == ()
+
+
+AGENT = "addons: [{name: eks-pod-identity-agent}]\n"
+LOAD_BALANCER = "wellKnownPolicies: {awsLoadBalancerController: true}"
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        (
+            f"iam: {{withOIDC: true, serviceAccounts: [{{metadata: {{name: lb}}, {LOAD_BALANCER}}}]}}\n",
+            "iam.serviceAccounts[0].wellKnownPolicies.awsLoadBalancerController",
+        ),
+        (
+            f"{AGENT}iam: {{podIdentityAssociations: [{{namespace: a, serviceAccountName: lb, {LOAD_BALANCER}}}]}}\n",
+            "iam.podIdentityAssociations[0].wellKnownPolicies.awsLoadBalancerController",
+        ),
+        (
+            f"addons: [{{name: vpc-cni, {LOAD_BALANCER}}}]\n",
+            "addons[0].wellKnownPolicies.awsLoadBalancerController",
+        ),
+        *(
+            (
+                f"managedNodeGroups: [{{name: m, iam: {{withAddonPolicies: {{{key}: true}}}}}}]\n",
+                f"managedNodeGroups[0].iam.withAddonPolicies.{key}",
+            )
+            for key in ("awsLoadBalancerController", "albIngress", "appMesh", "appMeshPreview")
+        ),
+    ],
+)
+def test_a_policy_that_nothing_is_rendered_for_warns_in_check_and_is_refused_by_plan(
+    text: str, path: str
+) -> None:
+    whole = text + ZONES + GENERAL
+    (warning,) = resolve_cluster(read_cluster(HEAD + whole, "cluster.yaml"), Policy()).warnings
+    assert (warning.severity, warning.name, warning.path) == ("warning", "unavailable-policy", path)
+    assert warning.mark.line
+    assert warning.fix
+    assert _findings(whole) == [("unavailable-policy", path)]
 
 
 # Identities
@@ -697,3 +799,45 @@ def test_a_key_file_that_ssh_never_uses_is_no_finding() -> None:
 def test_an_unknown_group_has_no_launch() -> None:
     with pytest.raises(KeyError):
         _blueprint().launch("nobody")
+
+
+# Notes
+
+
+def test_a_cluster_in_a_network_of_its_own_leaves_nothing_to_say() -> None:
+    assert _blueprint(ZONES + GENERAL + SPOT).notes == ()
+
+
+def test_an_existing_vpc_gets_no_s3_endpoint_and_that_is_said() -> None:
+    cluster, found = _both(EXISTING + GENERAL)
+    (note,) = found.notes
+    assert "no S3 gateway endpoint is made in vpc-1" in note
+    assert "$0.045 a GB" in note
+    assert not cluster.network.s3_gateway_endpoint
+    assert "vpc S3 gateway endpoint" not in {row.key for row in cluster.hardening}
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ("volumeSize: 9, volumeEncrypted: true, volumeKmsKeyID: key-1", True),
+        (
+            "additionalVolumes: [{volumeName: /dev/sdf, volumeEncrypted: true, volumeKmsKeyID: key-1}]",
+            True,
+        ),
+        ("volumeSize: 9, volumeEncrypted: true, volumeKmsKeyID: alias/aws/ebs", False),
+        ("volumeSize: 9, volumeEncrypted: true", False),
+    ],
+)
+def test_a_key_of_ones_own_must_allow_auto_scaling_and_that_is_said(keys: str, said: bool) -> None:
+    found = _blueprint(ZONES + GENERAL + f"- {{name: data, {keys}}}\n").notes
+    assert [one for one in found if "AWSServiceRoleForAutoScaling" in one and "data" in one] == (
+        list(found)
+    )
+    assert bool(found) is said
+
+
+def test_what_nobody_has_verified_of_ubuntu_is_said() -> None:
+    more = "- {name: two, amiFamily: Ubuntu2404}\n"
+    (note,) = _blueprint(ZONES + GENERAL + more).notes
+    assert note.startswith("the start of two is not verified")

@@ -269,6 +269,30 @@ def test_hardening_names_what_differs_and_why() -> None:
     assert all(row.why and row.our_value != row.eksctl_value for row in rows.values())
 
 
+def test_one_role_for_nodes_of_a_kind_is_said_with_both_counts() -> None:
+    (row,) = [row for row in _resolve(_text()).hardening if row.key == "roles of nodes"]
+    assert (row.eksctl_value[0], row.our_value[0]) == ("4", "1")
+    each = "  iam: {withAddonPolicies: {ebs: true}}\n"
+    assert "roles of nodes" not in {row.key for row in _resolve(_text(each, zones="a")).hardening}
+
+
+@pytest.mark.parametrize(
+    ("ssh", "said"),
+    [
+        ("ssh: {publicKeyName: k}", True),
+        ("ssh: {allow: true}", True),
+        ("ssh: {allow: false, publicKeyName: k}", False),
+        ("ssh: {publicKeyName: k, sourceSecurityGroupIds: [sg-1]}", False),
+        ("ssh: {publicKeyName: k}\n  privateNetworking: true", False),
+    ],
+)
+def test_ssh_from_the_vpc_alone_is_said_where_eksctl_opens_it_to_the_world(
+    ssh: str, said: bool
+) -> None:
+    keys = {row.key for row in _resolve(_text(f"  {ssh}\n", zones="a")).hardening}
+    assert ("ssh of gpu-a" in keys) is said
+
+
 def test_what_the_file_writes_itself_is_no_hardening() -> None:
     own = "upgradePolicy: {supportType: EXTENDED}\naccessConfig: {authenticationMode: API}\n"
     label = "team: vision, k8s.amazonaws.com/accelerator: nvidia-tesla-t4"
@@ -458,6 +482,34 @@ nodeGroups:
     assert resolved.network.nat_gateways == 0
 
 
+@pytest.mark.parametrize(
+    ("private", "zones"),
+    [("true", ("us-east-1a", "us-east-1c")), ("false", ("us-east-1b",))],
+)
+def test_a_group_that_names_no_zone_is_where_an_existing_vpc_has_a_subnet_for_it(
+    private: str, zones: tuple[str, ...]
+) -> None:
+    own = f"""\
+apiVersion: eksctl.io/v1alpha5
+kind: ClusterConfig
+metadata: {{name: tide, region: us-east-1, version: "1.36"}}
+vpc:
+  id: vpc-1
+  subnets:
+    private:
+      us-east-1a: {{id: subnet-1}}
+      inner: {{id: subnet-2, az: us-east-1c}}
+    public:
+      us-east-1b: {{id: subnet-3}}
+      second: {{id: subnet-4, az: us-east-1b}}
+nodeGroups:
+- {{name: general, instanceType: m5.large, privateNetworking: {private}}}
+"""
+    resolved = _resolve(own)
+    assert resolved.zones == ("us-east-1a", "us-east-1b", "us-east-1c")
+    assert resolved.group("general").zones == zones
+
+
 def test_a_managed_group_has_what_eks_gives_it() -> None:
     managed = """\
 managedNodeGroups:
@@ -548,6 +600,25 @@ def test_a_measured_value_above_the_types_memory_is_refused() -> None:
 def test_what_hardly_works_as_meant_is_a_warning(group: str, name: str) -> None:
     (warning,) = _resolve(_text(group)).warnings
     assert (warning.name, warning.severity) == (name, Severity.WARNING)
+
+
+@pytest.mark.parametrize(
+    ("addons", "path"),
+    [
+        ("addons: [{name: vpc-cni}, {name: adot}]", "addons[1]"),
+        ("addons: [{name: coredns}, {name: aws-efs-csi-driver}]", ""),
+        ("addons: [{name: adot, serviceAccountRoleARN: r}]", ""),
+    ],
+)
+def test_an_addon_whose_recommended_permissions_only_eks_knows_is_a_warning(
+    addons: str, path: str
+) -> None:
+    asked = "addonsConfig: {autoApplyPodIdentityAssociations: true}\n"
+    found = _resolve(_text(f"{addons}\n{asked}")).warnings
+    assert [(one.name, one.path) for one in found] == (
+        [("unknown-permissions", path)] if path else []
+    )
+    assert not _resolve(_text(f"{addons}\n")).warnings
 
 
 def test_accelerators_of_other_vendors_and_slices_are_no_gpu_groups() -> None:

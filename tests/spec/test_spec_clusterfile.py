@@ -11,13 +11,8 @@ from hypothesis import strategies as st
 
 from lowtide.model.errors import InputError
 from lowtide.model.kube import Taint
-from lowtide.spec.clusterfile import (
-    ClusterFile,
-    ManagedNodeGroup,
-    NodeGroup,
-    load_cluster,
-    read_cluster,
-)
+from lowtide.spec.cluster_documents import load_documents
+from lowtide.spec.clusterfile import ManagedNodeGroup, NodeGroup, cluster_of, read_cluster
 from tests.spec.cluster_texts import FULL, HEAD, read_or_refuse, seeded, with_group
 
 
@@ -196,8 +191,7 @@ class TestForms:
     def test_a_file_is_read_from_disk_and_named_in_its_marks(self, tmp_path: Path) -> None:
         path = tmp_path / "cluster.yaml"
         path.write_text(FULL, encoding="utf-8")
-        file = load_cluster(path)
-        assert isinstance(file, ClusterFile)
+        file = cluster_of(load_documents(str(path)).cluster)
         assert file.mark(("metadata",)).file == str(path)
 
     @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from lowtide.model.errors import InputError
 from lowtide.model.policy import AutoscalerPolicy, Policy, Timings
+from lowtide.spec.document import parse
 from lowtide.spec.policy import dump, flag_marks, json_schema, load_policy, read_policy
 
 HEAD = "apiVersion: lowtide.dev/v1alpha1\nkind: Policy\n"
@@ -173,7 +174,8 @@ def test_a_number_with_its_unit_is_answered_with_the_number(section: str, fix: s
 
 
 def test_every_flag_has_its_place() -> None:
-    marks = flag_marks(HEAD + "autoscaler:\n  flags:\n    expander: random\n    v: 4\n", "p.yaml")
+    (document,) = parse(HEAD + "autoscaler:\n  flags:\n    expander: random\n    v: 4\n", "p.yaml")
+    marks = flag_marks(document)
     assert {name: (mark.line, mark.column) for name, mark in marks.items()} == {
         "": (4, 3),
         "expander": (5, 15),
@@ -190,7 +192,7 @@ def test_an_unknown_key_is_answered_with_the_nearest_one() -> None:
 def test_a_policy_is_loaded_from_its_file(tmp_path: Path) -> None:
     path = tmp_path / "lowtide.yaml"
     path.write_text(WHOLE)
-    assert load_policy(path).seed == 7
+    assert load_policy(path)[0].seed == 7
     with pytest.raises(InputError) as caught:
         load_policy(tmp_path / "other.yaml")
     assert caught.value.why == "No such file or directory"

@@ -234,3 +234,34 @@ def test_where_no_plugin_is_needed_gpus_come_with_ready_or_after_the_groups_dela
     assert world.store.nodes["gpu-b-001"].allocatable[NVIDIA_GPU] == 1
     run_to(world, READY_S + 30)
     assert node(world).allocatable[NVIDIA_GPU] == 1
+
+
+def test_an_image_with_its_own_plugin_offers_gpus_beside_one_that_waits_for_a_pod(
+    make_world: MakeWorld, make_gpu_profile: Callable[..., GroupProfile], run_to: RunTo
+) -> None:
+    own = dataclasses.replace(make_gpu_profile("a"), own_plugin=True, gpu_ms=5000)
+    world = make_world((own, make_gpu_profile("b")))
+    world.start()
+    world.set_desired("gpu-a", 1)
+    world.set_desired("gpu-b", 1)
+    run_to(world, READY_S)
+    assert NVIDIA_GPU not in node(world).allocatable
+    run_to(world, READY_S + 5)
+    assert node(world).allocatable[NVIDIA_GPU] == 1
+    assert NVIDIA_GPU not in world.store.nodes["gpu-b-001"].allocatable
+
+
+def test_a_pod_of_the_plugin_takes_nothing_from_an_image_that_has_its_own(
+    make_world: MakeWorld,
+    make_gpu_profile: Callable[..., GroupProfile],
+    plugin: DaemonSet,
+    run_to: RunTo,
+) -> None:
+    own = dataclasses.replace(make_gpu_profile("a", desired=1), own_plugin=True)
+    world = make_world((own,))
+    world.start((plugin,))
+    run_to(world, 0)
+    assert node(world).allocatable[NVIDIA_GPU] == 1
+    assert world.delete(plugin.meta)
+    run_to(world, 60)
+    assert node(world).allocatable[NVIDIA_GPU] == 1

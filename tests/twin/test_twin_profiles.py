@@ -92,7 +92,9 @@ def cluster() -> ResolvedCluster:
         ),
         autoscaler_tags="full",
         autoscaler_flags={},
-        addons=AddonVersions(autoscaler_image="", device_plugin_image=""),
+        addons=AddonVersions(
+            autoscaler_image="", device_plugin_image="", termination_handler_image=""
+        ),
         regional_offerings=(),
     )
 
@@ -106,6 +108,19 @@ def test_a_profile_carries_sizes_prices_labels_and_delays(cluster: ResolvedClust
     assert (gpu.register_ms, gpu.ready_ms) == (62_000, 9000)
     assert gpu.is_gpu
     assert gpu.config.tags == {"a": "b"}
+
+
+def test_a_bottlerocket_group_offers_its_gpus_without_a_plugins_pod(
+    cluster: ResolvedCluster,
+) -> None:
+    general, gpu = cluster.node_groups
+    image = dataclasses.replace(gpu.ami, family="Bottlerocket")
+    theirs = dataclasses.replace(gpu, ami=image)
+    plain = dataclasses.replace(general, ami=image)
+    shown = dataclasses.replace(cluster, node_groups=(plain, gpu, theirs))
+    profiles = profiles_of(shown, Timings(plugin_register_s=5))
+    assert [one.own_plugin for one in profiles] == [False, False, True]
+    assert [one.gpu_ms for one in profiles] == [0, 0, 5000]
 
 
 def test_general_nodes_register_sooner_than_gpu_nodes(cluster: ResolvedCluster) -> None:

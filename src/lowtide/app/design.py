@@ -5,20 +5,18 @@ Why it exists: ``plan`` shows what ``render`` writes, so both take it from one p
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lowtide.app.files import Inputs, load, refusal
 from lowtide.aws.templates.cfn import Stack, stack_name
 from lowtide.aws.templates.stacks import stacks
-from lowtide.kube.addons import autoscaler, device_plugin
+from lowtide.kube.addons import default_addons
 from lowtide.kube.addons.accounts import account_manifests, with_identities
-from lowtide.kube.addons.termination_handler import termination_handler
 from lowtide.kube.objects import Manifest, key
 from lowtide.model.blueprint import Blueprint
 from lowtide.model.cluster import ResolvedCluster
+from lowtide.model.meta import Meta
 from lowtide.model.policy import Policy
-from lowtide.model.workload import Meta
 from lowtide.resolve.blueprint import resolve_blueprint
 from lowtide.spec.clusterfile import ClusterFile
 
@@ -45,38 +43,25 @@ class Design:
 
     @property
     def needs_device_plugin(self) -> bool:
-        """Whether a group has GPUs that its image does not offer by itself.
-
-        Bottlerocket's NVIDIA variants bring the plugin (Bottlerocket documentation, "NVIDIA GPU"); a second one would register the
-        same resource again.
-        """
-        return any(
-            group.is_gpu and not group.ami.family.startswith("Bottlerocket")
-            for group in self.cluster.node_groups
-        )
+        """Whether a group has GPUs that its image does not offer by itself."""
+        return self.cluster.needs_device_plugin
 
     @property
     def accounts(self) -> list[Manifest]:
         """Namespaces and service accounts of the file, but for those that come with an add-on of ours."""
-        ours = [key(one) for one in self._addons()]
+        ours = [key(one) for one in default_addons(self.cluster)]
         return account_manifests(self.blueprint.identities, besides=ours)
 
     @property
     def manifests(self) -> list[Manifest]:
         """Every Kubernetes object, in the order in which they can be applied."""
-        return [*self.accounts, *with_identities(list(self._addons()), self.blueprint.identities)]
+        addons = with_identities(default_addons(self.cluster), self.blueprint.identities)
+        return [*self.accounts, *addons]
 
     @property
     def objects(self) -> tuple[Meta, ...]:
         """The identity of every Kubernetes object."""
         return tuple(key(one) for one in self.manifests)
-
-    def _addons(self) -> Iterator[Manifest]:
-        yield from autoscaler(self.cluster)
-        if self.needs_device_plugin:
-            yield from device_plugin(self.cluster)
-        if self.interruptions is not None:
-            yield from termination_handler(self.cluster)
 
 
 def design(inputs: Inputs) -> Design:

@@ -13,12 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from lowtide.app.stack_names import stack_name_findings
 from lowtide.model.cluster import ResolvedCluster
 from lowtide.model.errors import InputError
 from lowtide.model.findings import Finding, Mark, Severity
 from lowtide.model.policy import Policy
 from lowtide.resolve import resolve_cluster
-from lowtide.spec.clusterfile import ClusterFile, load_cluster, read_cluster
+from lowtide.spec.cluster_documents import ClusterDocuments, load_documents
+from lowtide.spec.clusterfile import ClusterFile, cluster_of, read_cluster
+from lowtide.spec.document import CONFLICT, Document, Problems, error_from
 
 if TYPE_CHECKING:
     from lowtide.model.scenario import Scenario
@@ -83,9 +86,13 @@ class Loaded:
 def load(inputs: Inputs) -> Loaded:
     """Read the cluster file, the policy and the workload, and resolve the cluster."""
     reading = _Reading()
-    file = reading.attempt(lambda: _cluster_file(inputs.cluster), inputs.cluster)
+    documents = reading.attempt(lambda: _documents(inputs.cluster), inputs.cluster)
+    file = inside = None
+    if documents is not None:
+        found, inside = documents.cluster, documents.policy
+        file = reading.attempt(lambda: cluster_of(found), inputs.cluster)
     policy, marks = reading.attempt(
-        lambda: _policy(inputs.policy_path), inputs.policy_path or ""
+        lambda: _policy(inputs, inside), inputs.policy_path or inputs.cluster
     ) or (None, {})
     workload = inputs.workload
     scenario = None if workload is None else reading.attempt(lambda: _workload(workload), workload)
@@ -95,6 +102,10 @@ def load(inputs: Inputs) -> Loaded:
         cluster = reading.attempt(lambda: resolve_cluster(file, policy), inputs.cluster)
     if cluster is not None:
         reading.findings.extend(cluster.warnings)
+    if file is not None:
+        long_names = tuple(stack_name_findings(file))
+        reading.findings.extend(long_names)
+        cluster = None if long_names else cluster
     if cluster is not None and policy is not None and policy.autoscaler.flags:
         wrong_flags = _wrong_flags(cluster, policy, marks)
         reading.findings.extend(wrong_flags)
@@ -141,7 +152,7 @@ def refuse_unresolvable(text: str, file: str) -> None:
         InputError: with every finding; of lowtide.yaml first.
     """
     beside = Inputs(cluster=file).policy_path if file != STDIN else None
-    policy, _ = _policy(beside)
+    policy, _ = _policy_file(beside)
     resolve_cluster(read_cluster(text, file), policy)
 
 
@@ -158,9 +169,9 @@ class _Reading:
             return None
 
 
-def _cluster_file(path: str) -> ClusterFile:
+def _documents(path: str) -> ClusterDocuments:
     try:
-        return load_cluster(path)
+        return load_documents(path)
     except InputError as error:
         if path == STDIN or Path(path).exists():
             raise
@@ -172,15 +183,32 @@ def _cluster_file(path: str) -> ClusterFile:
         ) from error
 
 
-def _policy(path: str | None) -> tuple[Policy, Mapping[str, Mark]]:
-    """Return the policy, and where each of its autoscaler flags stands."""
+def _policy(inputs: Inputs, inside: Document | None) -> tuple[Policy, Mapping[str, Mark]]:
+    """Return the policy, in the cluster file or in one of its own, and where each of its autoscaler flags stands."""
+    path = inputs.policy_path
+    if inside is None:
+        return _policy_file(path)
+    if path is not None:
+        raise _two_policies(inputs, inside, path)
+    from lowtide.spec.policy import flag_marks, policy_of  # noqa: PLC0415 - see the module's docstring
+
+    return policy_of(inside), flag_marks(inside)
+
+
+def _policy_file(path: str | None) -> tuple[Policy, Mapping[str, Mark]]:
     if path is None:
         return Policy(), {}
-    from lowtide.spec.document import read_text  # noqa: PLC0415 - see the module's docstring
-    from lowtide.spec.policy import flag_marks, read_policy  # noqa: PLC0415 - as above
+    from lowtide.spec.policy import load_policy  # noqa: PLC0415 - as above
 
-    text, file = read_text(path), path
-    return read_policy(text, file), flag_marks(text, file)
+    return load_policy(path)
+
+
+def _two_policies(inputs: Inputs, inside: Document, path: str) -> InputError:
+    problems = Problems(inside)
+    message = f"{inside.file} holds a Policy, and {path} is one, too"
+    other = "leave --policy out" if inputs.policy is not None else f"move {path} away"
+    problems.add(*CONFLICT, message, (), f"remove this document, or {other}")
+    return error_from("two policies for one cluster", problems.findings)
 
 
 def _wrong_flags(

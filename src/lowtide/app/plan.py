@@ -39,6 +39,7 @@ def plan_of(designed: Design, *, today: dt.date) -> Plan:
             today=today,
         ),
         today=today.isoformat(),
+        notes=designed.blueprint.notes,
     )
 
 

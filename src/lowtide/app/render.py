@@ -53,14 +53,15 @@ def render_design(designed: Design, choice: Choice) -> dict[str, str]:
     Raises:
         InputError: a selector matches nothing.
     """
-    parts = {**_stack_parts(designed), **_object_parts(designed, choice)}
+    found = {**_stack_parts(designed), **_object_parts(designed, choice)}
+    parts = {name: part for name, part in found.items() if part}
     wanted = _selected(parts, choice.only)
     files = {path: text for part in wanted for path, text in parts[part].items()}
     if choice.only:
         return files
-    found = design_charts(designed, account_id=choice.account_id) if choice.helm else ()
+    helm = design_charts(designed, account_id=choice.account_id) if choice.helm else ()
     url = queue_url(designed, choice.account_id)
-    return {README: guide(designed, files, charts=found, queue_url=url), **files}
+    return {README: guide(designed, files, charts=helm, queue_url=url), **files}
 
 
 def _stack_parts(designed: Design) -> dict[str, dict[str, str]]:

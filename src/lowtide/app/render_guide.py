@@ -122,7 +122,12 @@ def _cluster_access(designed: Design) -> Iterator[str]:
         # A group's stack is complete before its nodes have joined, and waiting for no node at all is an error.
         yield "until kubectl get nodes --no-headers 2>/dev/null | grep -q .; do sleep 10; done"
         yield "kubectl wait node --all --for condition=Ready --timeout 10m"
-    yield "```"
+        yield "```"
+    else:
+        yield "```"
+        yield ""
+        yield "No group has a node at its minimum, and what comes next needs one, the autoscaler too: give a group"
+        yield "without a taint a minSize of 1, or raise one's desired capacity before you go on."
     yield ""
 
 
@@ -229,7 +234,8 @@ def _changes() -> Iterator[str]:
     yield "## Changes"
     yield ""
     yield "Change the cluster file, look at what that does to this folder, render it again, and run the commands above: they"
-    yield "change what differs. A stack whose very first creation failed (`ROLLBACK_COMPLETE`) must be deleted before."
+    yield "change what differs. The stack of a template that is no longer here stays until `aws cloudformation delete-stack`,"
+    yield "and one whose very first creation failed (`ROLLBACK_COMPLETE`) must be deleted before."
     yield ""
     yield "```sh"
     yield "lowtide render --diff FOLDER"

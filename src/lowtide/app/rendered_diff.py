@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from lowtide.app.render import README
-from lowtide.app.rendered_folder import LISTING, listed
+from lowtide.app.rendered_folder import LISTING, folder_of, listed
 from lowtide.aws import replacement
 from lowtide.kube.objects import key
-from lowtide.model.errors import InputError
+from lowtide.model.errors import InputError, LowtideError
 from lowtide.model.plan import FileChange, PropertyChange, RenderedDiff
-from lowtide.spec.document import parse
+from lowtide.spec.document import parse, read_text
 
 #: Members of an object that name it among its siblings, the most telling one first.
 _NAMES = ("Key", "name", "Sid", "key", "DeviceName", "ResourceType", "Id")
@@ -36,20 +38,33 @@ def diff(folder: str | Path, files: Mapping[str, str], *, partial: bool = False)
 
     Raises:
         InputError: the folder holds nothing that was rendered, or a file in it is no YAML.
+        LowtideError: a file in it cannot be read.
     """
-    root = Path(folder)
+    root = folder_of(folder)
+    try:
+        return _diff(root, files, partial=partial)
+    except OSError as error:
+        raise LowtideError(
+            f"{folder} cannot be compared",
+            where=str(error.filename or folder),
+            why=error.strerror or str(error),
+            fix="render into a folder of your own",
+        ) from error
+
+
+def _diff(root: Path, files: Mapping[str, str], *, partial: bool) -> RenderedDiff:
     earlier = listed(root)
     if not earlier:
         raise InputError(
-            f"Nothing was rendered into {folder}",
+            f"Nothing was rendered into {root}",
             where=str(root / LISTING),
             why="there is no list of rendered files",
-            fix=f"lowtide render {folder}",
+            fix=shlex.join(["lowtide", "render", str(root)]),
         )
     paths = sorted({*files, *(() if partial else earlier)} - {README})
     found = [_file_change(root, path, files.get(path)) for path in paths]
     return RenderedDiff(
-        folder=str(folder),
+        folder=str(root),
         files=tuple(one for one in found if one is not None),
         facts=replacement.facts(),
     )
@@ -57,15 +72,27 @@ def diff(folder: str | Path, files: Mapping[str, str], *, partial: bool = False)
 
 def _file_change(root: Path, path: str, text: str | None) -> FileChange | None:
     place = root / path
-    before = place.read_text("utf-8") if place.is_file() else None
-    if before == text:
-        return None
-    if before is None:
-        return FileChange(path=path, kind="added")
+    if not os.path.lexists(place):
+        return None if text is None else FileChange(path=path, kind="added")
     if text is None:
         return FileChange(path=path, kind="removed")
-    changes = tuple(_changes(_parts(before, str(place)), _parts(text, path)))
-    return FileChange(path=path, kind="changed", changes=changes)
+    try:
+        before = read_text(place)
+        if before == text:
+            return None
+        parts = _parts(before, str(place))
+    except InputError as error:
+        raise _not_comparable(place, root, error) from error
+    return FileChange(path=path, kind="changed", changes=tuple(_changes(parts, _parts(text, path))))
+
+
+def _not_comparable(place: Path, root: Path, error: InputError) -> InputError:
+    return InputError(
+        f"{place} cannot be compared",
+        where=error.where,
+        why=error.why,
+        fix=shlex.join(["lowtide", "render", "--force", str(root)]) + " writes it anew",
+    )
 
 
 def _parts(text: str, file: str) -> dict[str, Any]:

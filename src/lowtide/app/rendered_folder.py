@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from lowtide.app.whole_file import put
 from lowtide.model.errors import InputError, LowtideError
 
 LISTING = ".lowtide-render.json"
@@ -50,7 +51,7 @@ def write(
         InputError: a file is there that lowtide did not write, or that was edited since; nothing is written then.
         LowtideError: the folder cannot be written to.
     """
-    root = Path(folder)
+    root = folder_of(folder)
     try:
         return _write(root, files, force=force, partial=partial)
     except OSError as error:
@@ -60,6 +61,23 @@ def write(
             why=error.strerror or str(error),
             fix="choose a folder of your own",
         ) from error
+
+
+def folder_of(name: str | Path) -> Path:
+    """Return the folder of a name; it need not exist.
+
+    Raises:
+        InputError: the name is empty, or something else than a folder stands there.
+    """
+    root = Path(name)
+    if str(name) and (os.path.isdir(root) or not os.path.lexists(root)):  # noqa: PTH112 - never raises
+        return root
+    raise InputError(
+        f"{name} is no folder" if str(name) else "The folder has no name",
+        where=str(name) or "DIR",
+        why="something else stands there" if str(name) else "DIR is empty",
+        fix="name a folder; it is made where it does not exist",
+    )
 
 
 def _write(root: Path, files: Mapping[str, str], *, force: bool, partial: bool) -> Written:
@@ -101,7 +119,7 @@ def listed(root: Path) -> dict[str, str]:
         raise InputError(
             "The list of rendered files cannot be read",
             where=str(place),
-            why=str(error),
+            why=f"lowtide did not write it so: {type(error).__name__}: {error}",
             fix=f"remove {place}; then --force overwrites the files beside it",
         ) from error
     # The list may come from anywhere: a path that leads out of the folder is not ours to touch.
@@ -153,15 +171,10 @@ def _refuse_others(root: Path, paths: list[str]) -> None:
 
 
 def _put(root: Path, path: str, text: str) -> None:
-    """Write a file as a whole or not at all."""
+    """Write a file; a link in its place is not followed, because it may lead out of the folder."""
     place = root / path
     place.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = place.with_name(f".{place.name}.{os.getpid()}")
-    try:
-        unfinished.write_text(text, encoding="utf-8", newline="\n")
-        unfinished.replace(place)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    put(place, text)
 
 
 def _remove(root: Path, path: str) -> None:

@@ -76,7 +76,7 @@ def write_whole(path: str, text: str, *, replace: bool = True) -> None:
     """
     try:
         if replace:
-            _replace(_place(path), text)
+            put(_place(path), text)
         else:
             _create(Path(path), text)
     except FileExistsError:
@@ -109,24 +109,32 @@ def _create(place: Path, text: str) -> None:
             raise
 
 
-def _replace(place: Path, text: str) -> None:
-    handle, name = tempfile.mkstemp(dir=place.parent, prefix=".lowtide-")
-    written = Path(name)
+def put(place: Path, text: str) -> None:
+    """Write a file in one step, with the permissions of the one that stood there; a link is replaced, not followed.
+
+    Raises:
+        OSError: it cannot be written; what stood there still does.
+    """
+    written: Path | None = None
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        handle, name = tempfile.mkstemp(dir=place.parent, prefix=".lowtide-")
+        written = Path(name)
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
             stream.write(text)
         written.chmod(_mode(place))
         written.replace(place)
-    except BaseException:
-        written.unlink(missing_ok=True)
+    except OSError as error:
+        error.filename = str(place)  # nobody knows the unfinished file by its name
         raise
+    finally:
+        if written is not None:
+            written.unlink(missing_ok=True)
 
 
 def _mode(place: Path) -> int:
     """Return the permissions of the file that is replaced, or those of any new one."""
-    try:
+    if place.is_file() and not place.is_symlink():
         return stat.S_IMODE(place.stat().st_mode)
-    except FileNotFoundError:
-        mask = os.umask(0o077)  # it can be read only by setting it
-        os.umask(mask)
-        return 0o666 & ~mask
+    mask = os.umask(0o077)  # it can be read only by setting it
+    os.umask(mask)
+    return 0o666 & ~mask

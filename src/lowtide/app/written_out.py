@@ -14,8 +14,8 @@ from typing import Any
 from lowtide.model import names
 from lowtide.model.blueprint import Blueprint
 from lowtide.model.cluster import NodeGroup, ResolvedCluster
-from lowtide.model.kube import Taint
 from lowtide.model.policy import Policy
+from lowtide.model.taints import Taint
 from lowtide.spec.clusterfile import ClusterFile, GroupAt
 from lowtide.spec.policy import dump
 

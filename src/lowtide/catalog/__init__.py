@@ -25,6 +25,7 @@ from lowtide.catalog.types import (
 )
 from lowtide.catalog.versions import (
     DEVICE_PLUGIN_IMAGE,
+    TERMINATION_HANDLER_IMAGE,
     VERSIONS,
     KubernetesVersion,
     default_version,
@@ -35,6 +36,7 @@ from lowtide.catalog.zones import chosen_zones, is_zone_of
 __all__ = [
     "DEVICE_PLUGIN_IMAGE",
     "PRICED_REGION",
+    "TERMINATION_HANDLER_IMAGE",
     "VERSIONS",
     "KubernetesVersion",
     "Source",

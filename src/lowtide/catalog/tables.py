@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lowtide.catalog.families import ami_families
-from lowtide.model.asg import InstanceShape
-from lowtide.model.catalog import Gpu, InstanceType
+from lowtide.model.catalog import Gpu, InstanceShape, InstanceType
 
 DATA = Path(__file__).parent / "data"
 

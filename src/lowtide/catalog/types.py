@@ -5,8 +5,7 @@ from __future__ import annotations
 import functools
 
 from lowtide.catalog.tables import autoscaler_shape, autoscaler_table, type_table
-from lowtide.model.asg import InstanceShape
-from lowtide.model.catalog import InstanceType
+from lowtide.model.catalog import InstanceShape, InstanceType
 from lowtide.model.errors import InputError
 
 #: What to take instead of a type that is no longer usable: the cheapest one-GPU NVIDIA type.

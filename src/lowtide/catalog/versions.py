@@ -2,7 +2,8 @@
 
 A minor is usable when EKS offers it and a released autoscaler of the same minor exists, because the autoscaler
 simulates the scheduler of its own minor. Sources: EKS release calendar (1.33, 1.34: user guide; 1.35:
-endoflife.date/amazon-eks, 2026-02); autoscaler tags as of 2026-07-22; eksctl HEAD of 2026-08-22 (device plugin).
+endoflife.date/amazon-eks, 2026-02); autoscaler and termination handler tags as of 2026-07-22; eksctl HEAD of 2026-08-22 (device
+plugin).
 """
 
 from __future__ import annotations
@@ -54,6 +55,8 @@ VERSIONS = (
 
 #: Named by eksctl at HEAD, 2026-08-22.
 DEVICE_PLUGIN_IMAGE = "nvcr.io/nvidia/k8s-device-plugin:v0.20.0"
+#: Tag v1.25.6 of 2026-04-02, the newest on 2026-07-22.
+TERMINATION_HANDLER_IMAGE = "public.ecr.aws/aws-ec2/aws-node-termination-handler:v1.25.6"
 
 
 def default_version() -> KubernetesVersion:

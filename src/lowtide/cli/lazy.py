@@ -8,7 +8,6 @@ What it must not know: what any verb does.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Mapping
 
@@ -20,6 +19,8 @@ from lowtide.model.errors import InputError
 
 def nearest(word: str, known: list[str]) -> str:
     """Return the known word closest to ``word``, or an empty string."""
+    import difflib
+
     found = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     return found[0] if found else ""
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 from collections.abc import Mapping
 from typing import Any, TextIO
@@ -110,4 +109,8 @@ def has_color(stream: TextIO) -> bool:
 
 def width_of(stream: TextIO) -> int | None:
     """Return the columns of a terminal, None for a pipe or a file, which has no width."""
-    return shutil.get_terminal_size().columns if stream.isatty() else None
+    if not stream.isatty():
+        return None
+    import shutil
+
+    return shutil.get_terminal_size().columns

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Examples:
   lowtide plan
   lowtide plan -o json | jq .cost_usd
-  lowtide plan -o yaml > resolved.yaml     ClusterConfig and Policy, each valid input again
+  lowtide plan -o yaml > resolved.yaml     ClusterConfig and Policy in one file, for -f of every verb
 """,
 )
 @file_option

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from typing import TYPE_CHECKING
 
@@ -70,6 +71,13 @@ def render(  # noqa: PLR0913 - one parameter for each option of the command line
             why="an account has 12 digits",
             fix="aws sts get-caller-identity --query Account --output text",
         )
+    if only and not parts(only):
+        raise InputError(
+            "--only chooses nothing",
+            where="--only",
+            why="its value is empty",
+            fix="name parts, as in --only cluster,nodegroups; or leave it out",
+        )
     choice = Choice(helm=helm, only=parts(only), account_id=account_id)
     inputs = Inputs(cluster=file, policy=policy)
     files = rendered(inputs, choice)
@@ -81,7 +89,8 @@ def render(  # noqa: PLR0913 - one parameter for each option of the command line
     done = write(folder, files, force=force, partial=bool(only))
     if is_for_people():
         _show_written(done)
-        say_next(f"less {folder}/README.md", f"lowtide plan {inputs.options}".rstrip())
+        guide = [] if only else [shlex.join(["less", f"{folder}/README.md"])]
+        say_next(*guide, f"lowtide plan {inputs.options}".rstrip())
     else:
         emit(
             {

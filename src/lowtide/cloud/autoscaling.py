@@ -8,6 +8,9 @@ many are given up newest first, then the oldest live instances are terminated. W
 is launched, one Failed activity stands for the whole missing number, and the group tries again after its retry
 delay for as long as anything is missing. A retry that fails as the attempt before it did leaves no further activity:
 a group that can never launch would otherwise fill the history with one line a minute.
+
+Whoever carries launches out may hear a refusal of EC2 (capacity of a type in a zone, quota) and hands it back with
+``refuse_launch``: the group then tries its other types and zones before it fails.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ from lowtide.cloud.groups import (
     LaunchDue,
     LaunchFailed,
     NoCapacityWindow,
+    RefusedPool,
     Rejected,
     RetryDue,
 )
@@ -53,6 +57,24 @@ def create(configs: Iterable[GroupConfig], *, launched_ms: int) -> AutoScaling:
             state, group, _started = _appear(state, group, launch, launched_ms)
         state = _with(state, dataclasses.replace(group, activities=()))
     return state
+
+
+def add_group(state: AutoScaling, config: GroupConfig, now_ms: int) -> Change:
+    """Create a group (CreateAutoScalingGroup), which launches its desired capacity."""
+    return _reconcile(state, GroupState(config=config, desired=config.desired), now_ms)
+
+
+def update_group(state: AutoScaling, config: GroupConfig, now_ms: int) -> Change:
+    """Give a group another configuration (UpdateAutoScalingGroup); ``config.desired`` is its desired capacity from now on."""
+    old = state.groups[config.name]
+    changed = dataclasses.replace(old, config=config, desired=config.desired, failing=None)
+    return _reconcile(state, changed, now_ms)
+
+
+def remove_group(state: AutoScaling, group: str) -> AutoScaling:
+    """Return the state without a group."""
+    rest = {name: one for name, one in state.groups.items() if name != group}
+    return dataclasses.replace(state, groups=rest)
 
 
 def set_desired(state: AutoScaling, group: str, desired: int, now_ms: int) -> Change | Rejected:
@@ -91,11 +113,7 @@ def terminate_instance(
     if found.lifecycle is Lifecycle.TERMINATING:
         return state, ()
     if decrement and old.desired <= old.config.min_size:
-        return Rejected(
-            code="ValidationError",
-            message=f"Currently, desiredSize equals minSize ({old.config.min_size}). Terminating instance"
-            f" without replacement will violate group's min size constraint.",
-        )
+        return _below_minimum(old.config)
     lowered = dataclasses.replace(
         old, desired=old.desired - 1 if decrement else old.desired, failing=None
     )
@@ -104,15 +122,76 @@ def terminate_instance(
     return state, (effect, *more)
 
 
-def complete_launch(state: AutoScaling, group: str, launch_id: int, now_ms: int) -> Change:
-    """Bring a launched instance into service; a launch that was given up changes nothing."""
+def refuse_launch(state: AutoScaling, group: str, launch_id: int, code: str, now_ms: int) -> Change:
+    """Take back a launch that EC2 refused, and try the group's next type or zone; without one the attempt has failed."""
+    old = state.groups[group]
+    launch = next((one for one in old.launches if one.id == launch_id), None)
+    if launch is None:
+        return state, ()
+    pool = RefusedPool(
+        zone=launch.zone,
+        instance_type=launch.instance_type,
+        capacity_type=launch.capacity_type,
+        code=code,
+    )
+    rest = tuple(one for one in old.launches if one.id != launch_id)
+    left = dataclasses.replace(old, launches=rest, refused=(*old.refused, pool))
+    return _settle(state, left, now_ms)
+
+
+def cancel_launch(
+    state: AutoScaling, group: str, launch_id: int, now_ms: int, *, decrement: bool
+) -> Change | Rejected:
+    """Give up a launch under way, as terminating a Pending instance does."""
+    old = state.groups[group]
+    if decrement and old.desired <= old.config.min_size:
+        return _below_minimum(old.config)
+    rest = tuple(one for one in old.launches if one.id != launch_id)
+    desired = old.desired - 1 if decrement else old.desired
+    return _reconcile(state, dataclasses.replace(old, launches=rest, desired=desired), now_ms)
+
+
+def detach(
+    state: AutoScaling, group: str, instance_id: str, now_ms: int, *, decrement: bool
+) -> Change | Rejected:
+    """Let an instance leave its group and run on (DetachInstances)."""
+    old = state.groups[group]
+    if decrement and old.desired <= old.config.min_size:
+        return _below_minimum(old.config)
+    rest = tuple(one for one in old.instances if one.id != instance_id)
+    desired = old.desired - 1 if decrement else old.desired
+    return _reconcile(state, dataclasses.replace(old, instances=rest, desired=desired), now_ms)
+
+
+def protect(state: AutoScaling, group: str, instance_id: str, *, protected: bool) -> AutoScaling:
+    """Protect an instance from being chosen when the group shrinks, or end that (SetInstanceProtection)."""
+    old = state.groups[group]
+    instances = tuple(
+        dataclasses.replace(one, protected=protected) if one.id == instance_id else one
+        for one in old.instances
+    )
+    return _with(state, dataclasses.replace(old, instances=instances))
+
+
+def complete_launch(
+    state: AutoScaling, group: str, launch_id: int, now_ms: int, *, instance_id: str = ""
+) -> Change:
+    """Bring a launched instance into service; a launch that was given up changes nothing.
+
+    ``instance_id`` is EC2's, where EC2 named it at the launch.
+    """
     old = state.groups[group]
     launch = next((one for one in old.launches if one.id == launch_id), None)
     if launch is None:
         return state, ()
     rest = tuple(one for one in old.launches if one.id != launch_id)
-    state, new, started = _appear(state, dataclasses.replace(old, launches=rest), launch, now_ms)
-    return _with(state, new), (started,)
+    without = dataclasses.replace(old, launches=rest)
+    state, new, started = _appear(state, without, launch, now_ms, instance_id)
+    effects: list[Effect] = [started]
+    while new.missing <= 0 and len(new.leaving_at_risk) > len(new.launches):
+        new, due = _terminate(new, new.leaving_at_risk[0])
+        effects.append(due)
+    return _with(state, new), tuple(effects)
 
 
 def retry(state: AutoScaling, group: str, now_ms: int) -> Change:
@@ -133,26 +212,36 @@ def finish_termination(state: AutoScaling, group: str, instance_id: str) -> Chan
     return _with(state, dataclasses.replace(old, instances=rest)), (gone,)
 
 
-def give_notice(state: AutoScaling, group: str, instance_id: str) -> Change:
-    """Announce a spot interruption; nothing visible happens until the notice has passed."""
+def give_notice(state: AutoScaling, group: str, instance_id: str, now_ms: int = 0) -> Change:
+    """Announce a spot interruption; nothing visible happens until the notice has passed.
+
+    A group with capacity rebalance launches the replacement now (user guide, "Capacity Rebalancing").
+    """
     old = state.groups[group]
     if old.instance(instance_id) is None:
         return state, ()
     due = InterruptionDue(group=group, instance_id=instance_id, after_ms=old.config.notice_ms)
-    return state, (due,)
+    if not old.config.capacity_rebalance:
+        return state, (due,)
+    warned = dataclasses.replace(old, at_risk=old.at_risk | {instance_id})
+    state, more = _reconcile(state, warned, now_ms)
+    return state, (due, *more)
 
 
-def reclaim(state: AutoScaling, group: str, instance_id: str, now_ms: int) -> Change:
+def reclaim(
+    state: AutoScaling, group: str, instance_id: str, now_ms: int, *, interrupted: bool = True
+) -> Change:
     """Take an instance back at once; desired stays, so the group launches another.
 
-    One that is gone or is shutting down already changes nothing: spot takes running instances only.
+    One that is gone or is shutting down already changes nothing: spot takes running instances only. Not
+    ``interrupted`` is an instance that somebody ended in EC2.
     """
     old = state.groups[group]
     found = old.instance(instance_id)
     if found is None or found.lifecycle is Lifecycle.TERMINATING:
         return state, ()
     rest = tuple(one for one in old.instances if one.id != instance_id)
-    gone = InstanceGone(group=group, instance=found, interrupted=True)
+    gone = InstanceGone(group=group, instance=found, interrupted=interrupted)
     left = dataclasses.replace(old, instances=rest, failing=None)
     state, more = _reconcile(state, left, now_ms)
     return state, (gone, *more)
@@ -180,7 +269,22 @@ def view(group: GroupState) -> AutoScalingGroup:
     )
 
 
+def _below_minimum(config: GroupConfig) -> Rejected:
+    return Rejected(
+        code="ValidationError",
+        message=f"Currently, desiredSize equals minSize ({config.min_size}). Terminating instance"
+        f" without replacement will violate group's min size constraint.",
+    )
+
+
 def _reconcile(state: AutoScaling, group: GroupState, now_ms: int) -> Change:
+    """Begin a new attempt: pools that were shut in the last one are tried again."""
+    if group.refused:
+        group = dataclasses.replace(group, refused=())
+    return _settle(state, group, now_ms)
+
+
+def _settle(state: AutoScaling, group: GroupState, now_ms: int) -> Change:
     missing = group.missing
     if missing > 0:
         return _launch(state, group, missing, now_ms)
@@ -214,17 +318,21 @@ def _begin(group: GroupState, launch_id: int, now_ms: int) -> tuple[GroupState, 
     """Start one launch in the next zone that has capacity, None when there is none at all."""
     config = group.config
     bought_as = purchase.capacity_type(group)
-    type_name = purchase.instance_type(config, bought_as)
+    types = purchase.instance_types(config, bought_as)
     shut = {one.zone for one in _open_windows(group, now_ms)}
-    if type_name is None or "" in shut:
+    if not types or "" in shut:
         return group, None
-    for step in range(len(config.zones)):
-        index = (group.next_zone + step) % len(config.zones)
-        if config.zones[index] in shut:
+    refused = {
+        (one.zone, one.instance_type) for one in group.refused if one.capacity_type == bought_as
+    }
+    for index in _zone_order(group):
+        zone = config.zones[index]
+        type_name = next((one for one in types if (zone, one) not in refused), None)
+        if zone in shut or type_name is None:
             continue
         launch = Launch(
             id=launch_id,
-            zone=config.zones[index],
+            zone=zone,
             instance_type=type_name,
             capacity_type=bought_as,
             started_ms=now_ms,
@@ -234,10 +342,23 @@ def _begin(group: GroupState, launch_id: int, now_ms: int) -> tuple[GroupState, 
     return group, None
 
 
+def _zone_order(group: GroupState) -> list[int]:
+    """Return the zones' indexes in the order in which a launch tries them."""
+    zones = group.config.zones
+    turns = [(group.next_zone + step) % len(zones) for step in range(len(zones))]
+    if not group.config.balances_zones:
+        return turns
+    held = [one.zone for one in group.launches]
+    held += [one.zone for one in group.instances if one.lifecycle is not Lifecycle.TERMINATING]
+    return sorted(turns, key=lambda index: held.count(zones[index]))
+
+
 def _fail(group: GroupState, count: int, now_ms: int) -> tuple[GroupState, tuple[Effect, ...]]:
     name = group.config.name
     windows = _open_windows(group, now_ms)
     code = windows[0].code if windows else "SpotMaxPriceTooLow"
+    if group.refused:
+        code = group.refused[-1].code
     silent = all(one.silent for one in windows) if windows else False
     failed = LaunchFailed(group=name, count=count, code=code, silent=silent)
     effects: list[Effect] = []
@@ -256,14 +377,15 @@ def _open_windows(group: GroupState, now_ms: int) -> list[NoCapacityWindow]:
 
 
 def _appear(
-    state: AutoScaling, group: GroupState, launch: Launch, now_ms: int
+    state: AutoScaling, group: GroupState, launch: Launch, now_ms: int, instance_id: str = ""
 ) -> tuple[AutoScaling, GroupState, InstanceStarted]:
     instance = Instance(
-        id=f"i-{state.next_instance:08d}",
+        id=instance_id or f"i-{state.next_instance:08d}",
         zone=launch.zone,
         instance_type=launch.instance_type,
         capacity_type=launch.capacity_type,
         launched_ms=now_ms,
+        protected=group.config.protects_new,
     )
     launches = tuple(one for one in group.launches if one.id != launch.id)
     done = ScalingActivity(start_ms=launch.started_ms, failed=False, description=instance.id)
@@ -281,11 +403,23 @@ def _shrink(state: AutoScaling, group: GroupState, surplus: int) -> Change:
         group = dataclasses.replace(group, launches=kept)
         effects.append(LaunchCancelled(group=group.config.name, count=cancelled))
     if "Terminate" not in group.config.suspended_processes:
-        live = [one for one in group.instances if one.lifecycle is not Lifecycle.TERMINATING]
-        for instance in live[: surplus - cancelled]:
-            group, effect = _terminate(group, instance)
+        for _ in range(surplus - cancelled):
+            leaving = _next_to_leave(group)
+            if leaving is None:
+                break
+            group, effect = _terminate(group, leaving)
             effects.append(effect)
     return _with(state, group), tuple(effects)
+
+
+def _next_to_leave(group: GroupState) -> Instance | None:
+    """Return the oldest unprotected instance; in a group that balances zones, of the zone that has the most."""
+    live = [one for one in group.instances if one.lifecycle is not Lifecycle.TERMINATING]
+    free = [one for one in live if not one.protected]
+    if not group.config.balances_zones or not free:
+        return free[0] if free else None
+    held = [one.zone for one in live]
+    return max(free, key=lambda one: held.count(one.zone))
 
 
 def _terminate(group: GroupState, leaving: Instance) -> tuple[GroupState, InstanceGoneDue]:

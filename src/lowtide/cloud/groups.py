@@ -32,6 +32,9 @@ class GroupConfig:
 
     ``offers`` keep the file's order; ``shapes`` are what the autoscaler reads of the launch template. ``desired`` is the
     size at the start. Delays are whole milliseconds; launch delays run from the request to InService.
+
+    ``balances_zones`` launches where the group has the fewest instances; without it zones take turns. With
+    ``capacity_rebalance`` an instance that got notice is replaced before it is taken.
     """
 
     name: str
@@ -45,6 +48,7 @@ class GroupConfig:
     on_demand_base: int = 0
     on_demand_percent: int = 100
     allocation_strategy: str = "price-capacity-optimized"
+    on_demand_strategy: str = "prioritized"
     max_spot_usd_per_hour: float | None = None
     suspended_processes: frozenset[str] = frozenset()
     spot_launch_ms: int = 0
@@ -52,6 +56,9 @@ class GroupConfig:
     terminate_ms: int = 0
     retry_ms: int = 60_000
     notice_ms: int = 120_000
+    balances_zones: bool = False
+    capacity_rebalance: bool = False
+    protects_new: bool = False
 
     def launch_ms(self, capacity_type: str) -> int:
         """Return the delay from a launch to InService."""
@@ -84,11 +91,22 @@ class NoCapacityWindow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedPool:
+    """EC2 refused a launch in this pool; the group tries the others before it gives up the attempt."""
+
+    zone: str
+    instance_type: str
+    capacity_type: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GroupState:
     """A group at one moment. ``instances`` are oldest first and include terminating ones.
 
     ``failing`` is the last failure that was reported and has not passed: each retry fails the same way, and only a
-    failure that differs is news.
+    failure that differs is news. ``refused`` are the pools that the attempt under way has found shut. ``at_risk`` are
+    instances with notice in a group with capacity rebalance: they no longer count as capacity.
     """
 
     config: GroupConfig
@@ -100,6 +118,8 @@ class GroupState:
     next_zone: int = 0
     retry_due: bool = False
     failing: LaunchFailed | None = None
+    refused: tuple[RefusedPool, ...] = ()
+    at_risk: frozenset[str] = frozenset()
 
     @property
     def live(self) -> int:
@@ -109,7 +129,18 @@ class GroupState:
     @property
     def missing(self) -> int:
         """Desired capacity without a live instance or a launch; negative means too many."""
-        return self.desired - self.live - len(self.launches)
+        return self.desired - self.live + len(self.leaving_at_risk) - len(self.launches)
+
+    @property
+    def leaving_at_risk(self) -> tuple[Instance, ...]:
+        """Instances with notice that are still there and wait for their replacement."""
+        if not self.at_risk:
+            return ()
+        return tuple(
+            one
+            for one in self.instances
+            if one.id in self.at_risk and one.lifecycle is not Lifecycle.TERMINATING
+        )
 
     def instance(self, instance_id: str) -> Instance | None:
         """Return the instance of that id, None when the group has none."""

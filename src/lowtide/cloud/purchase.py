@@ -33,22 +33,29 @@ def capacity_type(group: GroupState) -> str:
 
 
 def instance_type(config: GroupConfig, bought_as: str) -> str | None:
-    """Return the type to launch, None when spot is not to be had at the group's highest price.
+    """Return the type to launch, None when spot is not to be had at the group's highest price."""
+    return next(iter(instance_types(config, bought_as)), None)
+
+
+def instance_types(config: GroupConfig, bought_as: str) -> tuple[str, ...]:
+    """Return the types to try one after the other in a zone; none when spot is too dear for the group.
 
     Without one the on-demand price of each type is the limit (EC2 Auto Scaling API, InstancesDistribution, SpotMaxPrice).
 
-    On-demand takes the first of the file ("prioritized", the default). Spot takes the cheapest, ties going to the
-    file's order: capacity by type is not known here, so the capacity-optimized strategies are treated as the price
-    strategies are; ``capacity-optimized-prioritized`` keeps the file's order.
+    On-demand keeps the file's order ("prioritized", the default) or begins with the cheapest ("lowest-price"). Spot
+    begins with the cheapest, ties going to the file's order: how deep a pool is is not known before EC2 refuses, so the
+    capacity-optimized strategies are treated as the price strategies are; ``capacity-optimized-prioritized`` keeps the
+    file's order.
     """
+    offers = list(config.offers)
     if bought_as == ON_DEMAND:
-        return config.offers[0].instance_type if config.offers else None
-    affordable = [one for one in config.offers if _is_affordable(one, config)]
-    if not affordable:
-        return None
-    if config.allocation_strategy == "capacity-optimized-prioritized":
-        return affordable[0].instance_type
-    return min(affordable, key=_spot_price).instance_type
+        if config.on_demand_strategy == "lowest-price":
+            offers.sort(key=_on_demand_price)
+    else:
+        offers = [one for one in offers if _is_affordable(one, config)]
+        if config.allocation_strategy != "capacity-optimized-prioritized":
+            offers.sort(key=_spot_price)
+    return tuple(one.instance_type for one in offers)
 
 
 def usd_per_hour(config: GroupConfig, bought_as: str, type_name: str) -> float:
@@ -62,6 +69,10 @@ def _is_affordable(offer: Offer, config: GroupConfig) -> bool:
     if limit is None:
         limit = offer.on_demand_usd_per_hour
     return offer.spot_usd_per_hour is not None and offer.spot_usd_per_hour <= limit
+
+
+def _on_demand_price(offer: Offer) -> float:
+    return offer.on_demand_usd_per_hour
 
 
 def _spot_price(offer: Offer) -> float:

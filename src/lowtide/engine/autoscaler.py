@@ -200,6 +200,15 @@ def _remove_long_unregistered(work: Work) -> None:
         late = readiness.long_unregistered[: max(0, group.target - group.min_size)]
         if late:
             _delete_instances(work, name, late, "never registered as a node")
+            for one in late:
+                zone = _zone_of(work, one) or "placeholder"
+                message = f"Removed unregistered node aws:///{zone}/{one}"
+                work.event("DeleteUnregistered", clusterstate.STATUS, message)
+
+
+def _zone_of(work: Work, instance: str) -> str:
+    known = (one for group in work.snapshot.groups for one in group.instances)
+    return next((one.zone for one in known if one.id == instance), "")
 
 
 def _remove_failed(work: Work) -> None:

@@ -15,11 +15,16 @@ STATUS = "ConfigMap/cluster-autoscaler-status"
 
 def update(work: Work) -> None:
     """Bring readiness, requests, back-offs and wrong sizes up to date."""
-    _update_unregistered(work)
-    _update_readiness(work)
+    observe(work)
     _update_requests(work)
     _handle_creation_errors(work)
     _update_wrong_sizes(work)
+
+
+def observe(work: Work) -> None:
+    """Sort the registered and the unregistered nodes by readiness."""
+    _update_unregistered(work)
+    _update_readiness(work)
 
 
 def upcoming(work: Work, group: str) -> int:
@@ -168,10 +173,13 @@ def _update_requests(work: Work) -> None:
             register_failure(work, name)
             # On AWS placeholders count as existing nodes, so upstream's attempt to lower the target
             # is always refused; the capacity goes later, as long unregistered.
+            group = work.groups[name]
             work.event(
                 "FailedToRevertScaleUp",
                 STATUS,
-                f"Failed to decrease target size for group {name} after scale-up timeout",
+                f"Failed to decrease target size for group {name} after scale-up timeout: attempt to "
+                f"delete existing nodes targetSize:{group.target} delta:-{request.increase} "
+                f"existingNodes: {len(group.instances)}",
             )
             del work.requests[name]
 

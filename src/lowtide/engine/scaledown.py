@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lowtide.engine import tags
+from lowtide.engine import clusterstate, tags
 from lowtide.engine.choice import shuffled
 from lowtide.engine.drain import (
     MIRROR,
@@ -148,7 +148,12 @@ def _is_eligible(work: Work, node: Node) -> bool:
 
 
 def utilization(work: Work, state: NodeState, group: KnownGroup) -> float:
-    """Return the share of the node in use: GPUs alone on GPU nodes, else the larger of CPU and memory.
+    """Return the share of the node in use: GPUs alone on GPU nodes, else the larger of CPU and memory."""
+    return max(_shares(work, state, group).values())
+
+
+def _shares(work: Work, state: NodeState, group: KnownGroup) -> dict[str, float]:
+    """Return the share in use of each resource that counts (simulator/utilization/info.go).
 
     Daemon and mirror pods may be left out, then on both sides; pods that should have ended do not count.
     """
@@ -157,7 +162,7 @@ def utilization(work: Work, state: NodeState, group: KnownGroup) -> float:
         group.options.get("ignoredaemonsetsutilization"),
         default=options.ignore_daemonsets_utilization,
     )
-    shares = [0.0]
+    shares = {}
     for name in (NVIDIA_GPU,) if has_gpu(node) else (CPU, MEMORY):
         total = node.allocatable.get(name, 0)
         asked = 0
@@ -169,9 +174,8 @@ def utilization(work: Work, state: NodeState, group: KnownGroup) -> float:
                 total -= amount
             elif not is_long_terminating(pod, work.now_ms):
                 asked += amount
-        if total > 0:
-            shares.append(asked / total)
-    return max(shares)
+        shares[name] = max(0.0, asked / total) if total > 0 else 0.0
+    return shares
 
 
 def _is_being_deleted(node: Node, now_ms: int) -> bool:
@@ -298,10 +302,31 @@ def _delete(work: Work, removable: dict[str, Removable]) -> set[str]:
                 + (f", {len(one.pods)} pods move elsewhere" if one.pods else ", empty"),
             )
         )
+        _tell(work, one)
     if chosen:
         work.tainted = True
         work.scaled_down_ms = work.now_ms
     return {one.node.name for one in chosen}
+
+
+def _tell(work: Work, one: Removable) -> None:
+    """Say which node goes, in the actuator's words (core/scaledown/actuation, logging of StartDeletion)."""
+    name = one.node.name
+    if not one.pods:
+        message = f'Scale-down: removing empty node "{name}"'
+        work.event("ScaleDownEmpty", clusterstate.STATUS, message)
+        return
+    shares = _shares(work, work.ledger.nodes[name], work.groups[one.group])
+    # Go prints the struct's fields: CPU, memory, GPU, dynamic resources, the resource used most, and its share.
+    most = max(shares, key=lambda resource: (shares[resource], resource == MEMORY))
+    columns = [shares.get(resource, 0.0) for resource in (CPU, MEMORY, NVIDIA_GPU)]
+    used = " ".join(f"{share:.16g}" for share in (*columns, 0.0))
+    pods = ",".join(pod.name for pod in one.pods)
+    message = (
+        f"Scale-down: removing node {name}, utilization: {{{used} {most} {shares[most]:.16g}}}, "
+        f"pods to reschedule: {pods}"
+    )
+    work.event("ScaleDown", clusterstate.STATUS, message)
 
 
 def _ripe(work: Work, removable: dict[str, Removable]) -> list[Removable]:

@@ -141,6 +141,12 @@ def _grow(work: Work, options: list[Option], helped: dict[str, list[PodGroup]]) 
             f"Scale-up: setting group {group.name} size to {target} instead of {group.target} "
             f"(max: {group.max_size})",
         )
+        work.event(
+            "ScaledUpGroup",
+            clusterstate.STATUS,
+            f"Scale-up: group {group.name} size set to {target} instead of {group.target} "
+            f"(max: {group.max_size})",
+        )
         clusterstate.register_scale_up(work, group.name, target - group.target)
         work.groups[group.name] = resized(group, target, work.now_ms)
         work.added[group.name] = work.now_ms

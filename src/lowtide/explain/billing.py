@@ -8,11 +8,13 @@ What it must not know: records, reports, and where prices come from.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from lowtide.model.cluster import NetworkPrices, NodeGroup, ResolvedCluster
 from lowtide.model.names import SPOT
-from lowtide.model.run import InstanceUsage
+
+if TYPE_CHECKING:
+    from lowtide.model.run import InstanceUsage  # a plan has no run
 
 MINIMUM_S: Final = 60
 """Linux instances are billed by the second, one minute at least (aws.amazon.com/ec2/pricing/on-demand);

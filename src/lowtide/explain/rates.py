@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from lowtide.explain import billing
 from lowtide.explain.sweep import NANO, Span, timeline_of
 from lowtide.model.cluster import NetworkPrices, NodeGroup, ResolvedCluster
-from lowtide.model.run import InstanceUsage, RunRecord, StateRow
+
+if TYPE_CHECKING:
+    from lowtide.model.run import InstanceUsage, RunRecord, StateRow  # a plan has no run
 
 
 def fixed_usd_per_hour(cluster: ResolvedCluster) -> float:

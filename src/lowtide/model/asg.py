@@ -6,6 +6,10 @@ import enum
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from lowtide.model.catalog import (
+    InstanceShape as InstanceShape,  # noqa: PLC0414 - whoever has groups finds it here, too
+)
+
 
 class Lifecycle(enum.StrEnum):
     """Lifecycle states of an instance in its group that matter here."""
@@ -16,19 +20,11 @@ class Lifecycle(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InstanceShape:
-    """What the autoscaler's instance list knows of a type (cloudprovider/aws/ec2_instance_types.go)."""
-
-    name: str
-    vcpu: int
-    memory_mib: int
-    gpu: int
-    arch: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
-    """An instance of a group; ``capacity_type`` is ``spot`` or ``on-demand``."""
+    """An instance of a group; ``capacity_type`` is ``spot`` or ``on-demand``.
+
+    A ``protected`` one is not chosen when the group shrinks.
+    """
 
     id: str
     zone: str
@@ -36,6 +32,7 @@ class Instance:
     capacity_type: str
     launched_ms: int
     lifecycle: Lifecycle = Lifecycle.IN_SERVICE
+    protected: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

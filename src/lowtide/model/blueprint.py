@@ -139,7 +139,6 @@ class Addon:
     configuration: str = ""
     resolve_conflicts: str = ""
     role_arn: str = ""
-    permissions: Permissions = Permissions()
     identities: tuple[Identity, ...] = ()
     namespace: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -222,13 +221,17 @@ class Launch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blueprint:
-    """Everything AWS is asked for, beside the resolved cluster of the same file."""
+    """Everything AWS is asked for, beside the resolved cluster of the same file.
+
+    ``notes`` are for the person who creates it: what is left to them, and what nobody has verified.
+    """
 
     control_plane: ControlPlane
     network: Network
     addons: tuple[Addon, ...]
     identities: tuple[Identity, ...]
     launches: tuple[Launch, ...]
+    notes: tuple[str, ...] = ()
 
     def launch(self, group: str) -> Launch:
         """Return the launch details of a group.

@@ -47,6 +47,17 @@ class InstanceType:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceShape:
+    """What the autoscaler's instance list knows of a type (cloudprovider/aws/ec2_instance_types.go)."""
+
+    name: str
+    vcpu: int
+    memory_mib: int
+    gpu: int
+    arch: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Offering:
     """An instance type in a region with its prices in USD per hour.
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from lowtide.model.asg import InstanceShape
-from lowtide.model.catalog import Ami, Offering
+from lowtide.model.catalog import Ami, InstanceShape, Offering
 from lowtide.model.findings import Finding, Mark
-from lowtide.model.kube import Taint
 from lowtide.model.names import ON_DEMAND, SPOT
 from lowtide.model.quantity import NVIDIA_GPU, Resources
+from lowtide.model.taints import Taint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +96,15 @@ class NodeGroup:
         return any(one.capacity.get(NVIDIA_GPU, 0) for one in self.candidates)
 
     @property
+    def brings_device_plugin(self) -> bool:
+        """Whether its image offers the GPUs by itself.
+
+        Bottlerocket's NVIDIA variants run the device plugin as a service of the host (EKS user guide, "Install Kubernetes device plugin
+        for GPUs"). A second one in a pod gets in its way: GPUs become unusable (bottlerocket#4309).
+        """
+        return self.is_gpu and self.ami.family.startswith("Bottlerocket")
+
+    @property
     def capacity_type(self) -> str:
         """``spot``, ``on-demand`` or ``mixed``."""
         if self.on_demand_percent >= 100:
@@ -122,6 +130,7 @@ class AddonVersions:
 
     autoscaler_image: str
     device_plugin_image: str
+    termination_handler_image: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +156,16 @@ class ResolvedCluster:
     regional_offerings: tuple[Offering, ...]
     notices: tuple[str, ...] = ()
     warnings: tuple[Finding, ...] = ()
+
+    @property
+    def needs_device_plugin(self) -> bool:
+        """Whether a group has GPUs that its image does not offer by itself."""
+        return any(one.is_gpu and not one.brings_device_plugin for one in self.node_groups)
+
+    @property
+    def uses_spot(self) -> bool:
+        """Whether any group may launch spot instances, so that interruptions are handled."""
+        return any(one.capacity_type != ON_DEMAND for one in self.node_groups)
 
     def group(self, name: str) -> NodeGroup:
         """Return the group of that name.

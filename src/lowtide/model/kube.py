@@ -12,43 +12,10 @@ from dataclasses import dataclass, field
 
 from lowtide.model import names
 from lowtide.model.quantity import NVIDIA_GPU, Resources
+from lowtide.model.taints import Taint as Taint  # noqa: PLC0414 - whoever has nodes and pods finds it here, too
+from lowtide.model.taints import Toleration as Toleration  # noqa: PLC0414 - as above
 
 EMPTY: Mapping[str, str] = {}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taint:
-    """A node taint; effect is NoSchedule, PreferNoSchedule or NoExecute."""
-
-    key: str
-    value: str = ""
-    effect: str = "NoSchedule"
-
-    def __str__(self) -> str:
-        """Return ``key=value:Effect`` as kubectl prints it."""
-        return (
-            f"{self.key}={self.value}:{self.effect}" if self.value else f"{self.key}:{self.effect}"
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Toleration:
-    """A pod toleration; an empty key with Exists tolerates everything, an empty effect all effects."""
-
-    key: str = ""
-    operator: str = "Equal"
-    value: str = ""
-    effect: str = ""
-
-    def tolerates(self, taint: Taint) -> bool:
-        """Return whether this toleration covers the taint (k8s.io/api/core/v1/toleration.go)."""
-        if self.effect and self.effect != taint.effect:
-            return False
-        if self.key and self.key != taint.key:
-            return False
-        if self.operator == "Exists":
-            return True
-        return bool(self.key) and self.value == taint.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lowtide.model.cluster import ResolvedCluster
-from lowtide.model.workload import Meta
+from lowtide.model.meta import Meta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +103,10 @@ class SupportLeft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A cluster to be created. ``today`` is the day from which ``support`` counts (ISO 8601)."""
+    """A cluster to be created.
+
+    ``today`` is the day from which ``support`` counts (ISO 8601). ``notes`` are what creating it leaves to a person.
+    """
 
     cluster: ResolvedCluster
     stacks: tuple[PlannedStack, ...]
@@ -111,6 +114,7 @@ class Plan:
     cost: PlanCost
     support: SupportLeft
     today: str
+    notes: tuple[str, ...] = ()
 
     @property
     def resources(self) -> int:

@@ -22,7 +22,10 @@ class Deletion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeletionResult:
-    """A node deletion that ended since the last loop; ``refused`` when AWS would not terminate the instance."""
+    """A node deletion that ended since the last loop; ``refused`` when AWS would not terminate the instance.
+
+    ``drain`` says that pods had to move first.
+    """
 
     node: str
     group: str
@@ -30,6 +33,7 @@ class DeletionResult:
     ended_ms: int
     reason: str = ""
     refused: bool = False
+    drain: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,19 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lowtide.model.kube import LabelSelector, PodSpec
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Meta:
-    """Identity of an object."""
-
-    kind: str
-    name: str
-    namespace: str = "default"
-
-    def __str__(self) -> str:
-        """Return ``Kind/namespace/name``."""
-        return f"{self.kind}/{self.namespace}/{self.name}"
+from lowtide.model.meta import Meta as Meta  # noqa: PLC0414 - whoever has objects finds it here, too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,14 +9,16 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from lowtide.model.cluster import Hardening, NodeGroup
+from lowtide.model.meta import Meta
 from lowtide.model.names import EKS_NODEGROUP, EKSCTL_CLUSTER, EKSCTL_NODEGROUP, ON_DEMAND, SPOT
 from lowtide.model.plan import GpuPrice, GroupCost, Plan, PlannedStack, SupportLeft
-from lowtide.model.workload import Meta
 from lowtide.report.blocks import Block, Column, Line, Table, Words, line
 from lowtide.report.wording import count_text, usd_text
 
 PLAN_SCHEMA = "lowtide.plan/v1"
 _NARROWEST = 60
+#: A column of longer names than this one wraps, so that the one beside it is still read.
+_LONGEST_NAME = 60
 #: Labels that only say which cluster and which group a node is of.
 _NAMING = frozenset({EKS_NODEGROUP, EKSCTL_CLUSTER, EKSCTL_NODEGROUP})
 #: Below this many days of support the sentence is a warning.
@@ -44,7 +46,8 @@ def _heading(plan: Plan) -> Iterable[Block]:
     yield line(cluster.name + place, "bold")
     soon = support.days_left is not None and support.days_left < _SOON
     yield line(support_sentence(support), "bold yellow" if soon else "dim")
-    yield from (line(f"NOTICE: {one}", "bold yellow") for one in cluster.notices)
+    notices = (*cluster.notices, *plan.notes)
+    yield from (line(f"NOTICE: {one}", "bold yellow") for one in notices)
     yield line()
 
 
@@ -85,7 +88,7 @@ def _cost(plan: Plan) -> Iterable[Block]:
         ],
     )
     yield line(
-        f"A month has {cost.hours_per_month} hours here; data by the GB comes on top.", "dim"
+        f"$/MONTH is always on: {cost.hours_per_month} hours; data by the GB comes on top.", "dim"
     )
     yield line()
     if cost.gpu_prices:
@@ -123,7 +126,7 @@ def _groups(plan: Plan) -> Iterable[Block]:
     costs = {one.name: one for one in plan.cost.groups}
     yield Table(
         [
-            Column(title="NODE GROUP", keep=True),
+            _names("NODE GROUP", (group.name for group in plan.cluster.node_groups)),
             Column(title="TYPES"),
             Column(title="NODES", right=True),
             Column(title="BOUGHT"),
@@ -191,7 +194,7 @@ def _stacks(plan: Plan) -> Iterable[Block]:
     yield line(f"{count_text(len(plan.stacks), 'CloudFormation stack')}, {total}", "bold")
     yield Table(
         [
-            Column(title="STACK", keep=True),
+            _names("STACK", (one.name for one in plan.stacks)),
             Column(title="RESOURCES", right=True),
             Column(title="WHAT FOR"),
         ],
@@ -206,10 +209,16 @@ def _objects(objects: Sequence[Meta]) -> Iterable[Block]:
     for one in objects:
         found.setdefault(one.name, []).append(one.kind)
     yield Table(
-        [Column(title="NAME", keep=True), Column(title="KINDS")],
+        [_names("NAME", found), Column(title="KINDS")],
         [[name, ", ".join(kinds)] for name, kinds in found.items()],
     )
     yield line()
+
+
+def _names(title: str, names: Iterable[str]) -> Column:
+    """Return a column that is not wrapped, but for very long names."""
+    longest = max((len(name) for name in names), default=0)
+    return Column(title=title, keep=longest <= _LONGEST_NAME)
 
 
 def _hardening(rows: Sequence[Hardening]) -> Iterable[Block]:
@@ -236,7 +245,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "region": cluster.region,
         "version": cluster.version,
         "zones": list(cluster.zones),
-        "notices": list(cluster.notices),
+        "notices": [*cluster.notices, *plan.notes],
         "cost_usd": {
             "idle_per_hour": _usd(cost.idle_usd_per_hour),
             "idle_per_month": _usd(cost.idle_usd_per_month),

@@ -1,12 +1,14 @@
 """Which EKS add-ons a file leads to, which of them call AWS, and by whose role.
 
 Sources: eksctl's default add-ons and recommended policies (pkg/actions/addon), and the EKS user guide, "AWS add-ons", for the service
-account of each. Apart from the blueprint, because the hardening rows of every ``check`` tell of it too.
+account of each; "Deploy the FSx for Lustre driver" there, and CloudWatch user guide, "Install the Amazon CloudWatch Observability EKS
+add-on". Apart from the blueprint, because the hardening rows of every ``check`` tell of it too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from lowtide.model.cluster import NodeGroup
 from lowtide.model.names import ON_DEMAND, SYSTEM_NAMESPACE
@@ -23,12 +25,40 @@ _DEFAULT = (VPC_CNI, "kube-proxy", "coredns", _METRICS_SERVER)
 #: Regions for which EKS has no metrics-server as an add-on.
 _WITHOUT_METRICS_SERVER = ("cn-", "us-gov-", "us-iso", "eu-iso")
 
-#: Add-on to its service account and the key of its recommended policy.
+
+class AddonRole(NamedTuple):
+    """The service account of an add-on that calls AWS, and the key of its recommended policy."""
+
+    account: str
+    policy: str
+    namespace: str = SYSTEM_NAMESPACE
+
+
+#: Add-ons that get their role without a word of the file: they do nothing without it.
 CALL_AWS = {
-    VPC_CNI: ("aws-node", "vpcCNI"),
-    "aws-ebs-csi-driver": ("ebs-csi-controller-sa", "ebsCSIController"),
-    "aws-efs-csi-driver": ("efs-csi-controller-sa", "efsCSIController"),
+    VPC_CNI: AddonRole("aws-node", "vpcCNI"),
+    "aws-ebs-csi-driver": AddonRole("ebs-csi-controller-sa", "ebsCSIController"),
+    "aws-efs-csi-driver": AddonRole("efs-csi-controller-sa", "efsCSIController"),
 }
+#: Add-ons that get it only where the file asks for recommended permissions, as in eksctl.
+_ON_REQUEST = {
+    "aws-fsx-csi-driver": AddonRole("fsx-csi-controller-sa", "fsxCSIController"),
+    "amazon-cloudwatch-observability": AddonRole(
+        "cloudwatch-agent", "cloudWatchAgent", "amazon-cloudwatch"
+    ),
+}
+_KNOWN = {**CALL_AWS, **_ON_REQUEST}
+#: Add-ons that call nothing in AWS.
+_NEED_NONE = frozenset(
+    {
+        *_DEFAULT,
+        AGENT,
+        "eks-node-monitoring-agent",
+        "kube-state-metrics",
+        "prometheus-node-exporter",
+        "snapshot-controller",
+    }
+)
 
 
 def default_addons(config: ClusterConfig) -> tuple[str, ...]:
@@ -46,11 +76,35 @@ def default_addons(config: ClusterConfig) -> tuple[str, ...]:
 
 def roleless_addons(config: ClusterConfig) -> tuple[str, ...]:
     """Return the add-ons that call AWS and that the file gives no role."""
-    given = [one.name.lower() for one in config.addons if not _has_role(one)]
+    names = [one.name.lower() for one in config.addons if not _has_role(one)]
+    known = {
+        **{one: CALL_AWS[one] for one in (*names, *default_addons(config)) if one in CALL_AWS},
+        **{one: _ON_REQUEST[one] for one in _asking(config) if one in _ON_REQUEST},
+    }
+    taken = _given_accounts(config)
+    return tuple(name for name, one in known.items() if (one.namespace, one.account) not in taken)
+
+
+def known_role(name: str) -> AddonRole | None:
+    """Return service account and recommended policy of an add-on, None where only EKS knows them."""
+    return _KNOWN.get(name)
+
+
+def unknown_permissions(config: ClusterConfig) -> Iterator[tuple[int, str]]:
+    """Yield index and name of each add-on that is to have recommended permissions which are not known here."""
+    for index, one in enumerate(config.addons):
+        name = one.name.lower()
+        if name in _asking(config) and name not in _KNOWN and name not in _NEED_NONE:
+            yield index, name
+
+
+def _asking(config: ClusterConfig) -> tuple[str, ...]:
+    """Return the add-ons without a role for which the file asks for the permissions that EKS recommends."""
+    everywhere = config.addons_config.auto_apply_pod_identity_associations
     return tuple(
-        one
-        for one in (*given, *default_addons(config))
-        if one in CALL_AWS and CALL_AWS[one][0] not in _system_accounts(config)
+        one.name.lower()
+        for one in config.addons
+        if not _has_role(one) and (everywhere or one.use_default_pod_identity_associations)
     )
 
 
@@ -69,7 +123,8 @@ def by_pod_identity(config: ClusterConfig) -> bool:
 
 def own_accounts(config: ClusterConfig, groups: Sequence[NodeGroup]) -> tuple[str, ...]:
     """Return the service accounts of what lowtide installs itself that the file gives no role."""
-    return tuple(one for one in _installed_accounts(groups) if one not in _system_accounts(config))
+    taken = _given_accounts(config)
+    return tuple(one for one in _installed_accounts(groups) if (SYSTEM_NAMESPACE, one) not in taken)
 
 
 def adds_agent(config: ClusterConfig, groups: Sequence[NodeGroup]) -> bool:
@@ -104,9 +159,9 @@ def _has_policies(one: Addon) -> bool:
     return bool(one.policy_sources and not one.service_account_role_arn)
 
 
-def _system_accounts(config: ClusterConfig) -> set[str]:
-    """Return the accounts of kube-system that the file gives a role by itself."""
+def _given_accounts(config: ClusterConfig) -> set[tuple[str, str]]:
+    """Return namespace and name of the accounts that the file gives a role by itself."""
     iam = config.iam
     irsa = {(one.metadata.namespace, one.metadata.name) for one in iam.service_accounts}
     pods = {(one.namespace, one.service_account_name) for one in iam.pod_identity_associations}
-    return {name for namespace, name in irsa | pods if namespace == SYSTEM_NAMESPACE}
+    return irsa | pods

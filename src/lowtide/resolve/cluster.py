@@ -9,11 +9,19 @@ from lowtide.model.cluster import AddonVersions, NodeGroup, ResolvedCluster
 from lowtide.model.errors import InputError
 from lowtide.model.findings import Finding, Mark, Severity
 from lowtide.model.policy import Policy
-from lowtide.resolve.context import UNKNOWN_TYPE, UNSUPPORTED_VERSION, WRONG_ZONE, Context
+from lowtide.resolve.addon_roles import unknown_permissions
+from lowtide.resolve.context import (
+    UNKNOWN_PERMISSIONS,
+    UNKNOWN_TYPE,
+    UNSUPPORTED_VERSION,
+    WRONG_ZONE,
+    Context,
+)
 from lowtide.resolve.flags import autoscaler_flags
 from lowtide.resolve.groups import resolve_group
 from lowtide.resolve.hardening import hardening_rows
 from lowtide.resolve.network import network_prices
+from lowtide.resolve.ready_policies import UNAVAILABLE_POLICY, unavailable_policies
 from lowtide.resolve.support import support_notices, support_type
 from lowtide.resolve.tagging import with_tags
 from lowtide.spec.clusterconfig.cluster import ClusterConfig
@@ -38,6 +46,7 @@ def resolve_cluster(file: ClusterFile, policy: Policy) -> ResolvedCluster:
         zones=config.zones or catalog.chosen_zones(config.region),
     )
     _refuse_foreign_zones(config, problems)
+    _warn_of_permissions(context)
     problems.extend(_strangers(policy))
     found = [(at, resolve_group(context, at)) for at in config.all_groups]
     problems.raise_if_any(f"{file.document.file} cannot be resolved")
@@ -68,6 +77,7 @@ def _resolved(context: Context, groups: tuple[NodeGroup, ...]) -> ResolvedCluste
         addons=AddonVersions(
             autoscaler_image=policy.autoscaler.image or version.autoscaler_image,
             device_plugin_image=policy.device_plugin_image or catalog.DEVICE_PLUGIN_IMAGE,
+            termination_handler_image=catalog.TERMINATION_HANDLER_IMAGE,
         ),
         regional_offerings=tuple(one for one in offerings if one.instance_type.nvidia_gpus),
         notices=_notices(config, version),
@@ -94,6 +104,19 @@ def _refuse_foreign_zones(config: ClusterConfig, problems: Problems) -> None:
             message = f"{zone} is no availability zone of {config.region}"
             fix = f"write for instance {config.region}a"
             problems.add(*WRONG_ZONE, message, ("availabilityZones", index), fix)
+
+
+def _warn_of_permissions(context: Context) -> None:
+    """Warn of what a simulation does not need, and what renders cannot give."""
+    for path, message, fix in unavailable_policies(context.config):
+        context.warn(UNAVAILABLE_POLICY, message, path, fix)
+    for index, name in unknown_permissions(context.config):
+        message = f"{name} gets no role: only EKS knows which permissions it recommends for it"
+        fix = (
+            f"aws eks describe-addon-configuration --addon-name {name} --query podIdentityConfiguration"
+            " --addon-version VERSION tells accounts and policies: write them as podIdentityAssociations"
+        )
+        context.warn(UNKNOWN_PERMISSIONS, message, ("addons", index), fix)
 
 
 def _strangers(policy: Policy) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ LT251 replaced-tag            a tag of the file says something else about the gr
 LT252 idle-accelerator        an accelerator that no pod can ask for as nvidia.com/gpu (warning)
 LT253 retired-type            still usable here, but AWS withdraws it (warning)
 LT254 unknown-reservation     a kubelet setting that takes memory or disk from pods, unknown to the lower bound (warning)
+LT255 unknown-permissions     an add-on that is to have the permissions EKS recommends, which the file does not say (warning)
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ REPLACED_TAG = ("LT251", "replaced-tag")
 IDLE_ACCELERATOR = ("LT252", "idle-accelerator")
 RETIRED_TYPE = ("LT253", "retired-type")
 UNKNOWN_RESERVATION = ("LT254", "unknown-reservation")
+UNKNOWN_PERMISSIONS = ("LT255", "unknown-permissions")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

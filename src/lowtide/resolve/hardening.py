@@ -14,7 +14,7 @@ from lowtide.model.names import ACCELERATOR, POOL
 from lowtide.resolve.addon_roles import AGENT, adds_agent, left_to_nodes
 from lowtide.resolve.context import Context
 from lowtide.resolve.flags import UNNEEDED_TIME_FLAG, flag_hardening
-from lowtide.resolve.network import asked_nat_zones, needs_nat
+from lowtide.resolve.network import asked_nat_zones, makes_network, needs_nat
 from lowtide.resolve.support import DEFAULT_AUTHENTICATION_MODE, DEFAULT_SUPPORT_TYPE
 from lowtide.resolve.tags import GPU_UNNEEDED_TIME, UNNEEDED_TIME_TAG
 from lowtide.spec.clusterconfig.nodegroups import AnyGroup
@@ -28,12 +28,6 @@ _ALWAYS = (
         eksctl_value="all before the node groups",
         our_value="vpc-cni, kube-proxy and the pod-identity agent before, coredns and metrics-server after",
         why="coredns and metrics-server never become ACTIVE while there is no node",
-    ),
-    Hardening(
-        key="vpc S3 gateway endpoint",
-        eksctl_value="none",
-        our_value="always",
-        why="it is free, and image layers come from S3: without it NAT is paid for every GB",
     ),
 )
 
@@ -83,6 +77,13 @@ def _cluster_rows(context: Context) -> Iterator[Hardening]:
 
 
 def _network_rows(context: Context) -> Iterator[Hardening]:
+    if makes_network(context.config):
+        yield Hardening(
+            key="vpc S3 gateway endpoint",
+            eksctl_value="none",
+            our_value="on every route table",
+            why="it is free, and image layers come from S3: without it NAT is paid for every GB",
+        )
     asked = asked_nat_zones(context.config, context.zones)
     if asked and not needs_nat(context.config):
         usd = catalog.service_prices()
@@ -116,6 +117,7 @@ def _addon_rows(context: Context, groups: tuple[NodeGroup, ...]) -> Iterator[Har
 
 
 def _group_rows(context: Context) -> Iterator[Hardening]:
+    yield from _access_rows([at.group for at in context.config.all_groups])
     if any(at.group.disable_imdsv1 for at in context.config.all_groups):
         yield Hardening(
             key="metadata options of launch templates",
@@ -140,6 +142,38 @@ def _group_rows(context: Context) -> Iterator[Hardening]:
             our_value="true",
             why=_ENCRYPTION_WHY,
         )
+
+
+def _access_rows(groups: list[AnyGroup]) -> Iterator[Hardening]:
+    """What nodes may do in AWS, and who reaches their shells."""
+    roles = [(one.managed, one.iam) for one in groups if not _has_given_role(one)]
+    kinds = [one for index, one in enumerate(roles) if one not in roles[:index]]
+    if len(kinds) < len(roles):
+        yield Hardening(
+            key="roles of nodes",
+            eksctl_value=f"{len(roles)}, one for each group",
+            our_value=f"{len(kinds)}, shared by groups that ask for the same",
+            why="a role for each group multiplies what must be audited and keeps nothing apart",
+        )
+    # eksctl keeps it inside the VPC by itself for private nodes.
+    opened = [
+        one.name
+        for one in groups
+        if one.ssh.is_allowed
+        and not one.ssh.source_security_group_ids
+        and not one.private_networking
+    ]
+    if opened:
+        yield Hardening(
+            key=f"ssh of {', '.join(opened)}",
+            eksctl_value="port 22 from everywhere",
+            our_value="from the addresses of the VPC alone",
+            why="one leaked key would open nodes to the whole internet; `aws ssm start-session` needs no open port",
+        )
+
+
+def _has_given_role(group: AnyGroup) -> bool:
+    return bool(group.iam.instance_role_arn or group.iam.instance_profile_arn)
 
 
 def _leaves_more_open(group: AnyGroup) -> bool:

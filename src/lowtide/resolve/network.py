@@ -16,8 +16,13 @@ def network_prices(config: ClusterConfig, zones: tuple[str, ...]) -> NetworkPric
         nat_usd_per_gib=usd["nat-data"],
         cross_zone_usd_per_gib=usd["cross-zone-data"],
         public_ipv4_usd_per_hour=usd["public-ipv4"],
-        s3_gateway_endpoint=True,
+        s3_gateway_endpoint=makes_network(config),
     )
+
+
+def makes_network(config: ClusterConfig) -> bool:
+    """Return whether the VPC is made with the cluster; one that exists stays as it is."""
+    return not (config.vpc.id or config.vpc.subnets.zones)
 
 
 def nat_gateways(config: ClusterConfig, zones: tuple[str, ...]) -> int:
@@ -42,6 +47,6 @@ def needs_nat(config: ClusterConfig) -> bool:
 
 def asked_nat_zones(config: ClusterConfig, zones: tuple[str, ...]) -> tuple[str, ...]:
     """Return the zones in which eksctl would build a NAT gateway for this file."""
-    if config.vpc.id or config.vpc.subnets.zones:
+    if not makes_network(config):
         return ()
     return {"Single": zones[:1], "HighlyAvailable": zones, "Disable": ()}[config.vpc.nat.gateway]

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from lowtide.model.cluster import NodeGroup
-from lowtide.model.kube import Taint
 from lowtide.model.names import (
     TAG_CLUSTER_PREFIX,
     TAG_ENABLED,
@@ -18,6 +17,7 @@ from lowtide.model.names import (
     TAG_TAINT_PREFIX,
 )
 from lowtide.model.quantity import EPHEMERAL_STORAGE, MEMORY, PODS, format_amount
+from lowtide.model.taints import Taint
 
 #: AWS allows 50 tags on an Auto Scaling group.
 MAX_TAGS = 50

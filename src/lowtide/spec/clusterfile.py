@@ -10,18 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from lowtide.model.findings import Mark
 from lowtide.spec import document as doc
-from lowtide.spec.clusterconfig import cluster_rules, facts, group_rules
+from lowtide.spec.cluster_documents import cannot_read, documents_of
+from lowtide.spec.clusterconfig import cluster_rules, group_rules
 from lowtide.spec.clusterconfig.cluster import ClusterConfig, GroupAt
 from lowtide.spec.clusterconfig.group_rules import Broken
 from lowtide.spec.clusterconfig.nodegroups import ManagedNodeGroup, NodeGroup
-from lowtide.spec.words import quoted
 
 __all__ = [
     "ClusterConfig",
@@ -29,7 +28,7 @@ __all__ = [
     "GroupAt",
     "ManagedNodeGroup",
     "NodeGroup",
-    "load_cluster",
+    "cluster_of",
     "read_cluster",
 ]
 
@@ -51,63 +50,32 @@ class ClusterFile:
         return self.document.mark(path)
 
 
-def load_cluster(path: str | Path) -> ClusterFile:
-    """Read a cluster file from disk, ``-`` from standard input.
-
-    Raises:
-        InputError: unreadable, or not a ClusterConfig that lowtide supports; carries all findings.
-    """
-    file = "<stdin>" if str(path) == "-" else str(path)
-    return read_cluster(doc.read_text(path), file)
-
-
 def read_cluster(text: str, file: str) -> ClusterFile:
-    """Read a cluster file from its text; ``file`` is the name that findings show.
+    """Read the ClusterConfig of a text; ``file`` is the name that findings show.
 
     Raises:
         InputError: not a ClusterConfig that lowtide supports; carries all findings.
     """
-    document = _only_document(doc.parse(text, file))
+    return cluster_of(documents_of(text, file).cluster)
+
+
+def cluster_of(document: doc.Document) -> ClusterFile:
+    """Read the ClusterConfig in a document.
+
+    Raises:
+        InputError: lowtide does not support it; carries all findings.
+    """
+    file = document.file
     problems = doc.Problems(document)
     try:
         config = ClusterConfig.model_validate(document.data)
     except ValidationError as error:
         problems.extend(doc.findings_from_pydantic(document, error, ClusterConfig))
         _apply_rules_to_sound_part(document.data, error, problems)
-        raise doc.error_from(_what(file), problems.findings) from None
+        raise doc.error_from(cannot_read(file), problems.findings) from None
     _add_broken(problems, _broken(config, config.all_groups))
-    problems.raise_if_any(_what(file))
+    problems.raise_if_any(cannot_read(file))
     return ClusterFile(config=config, document=document)
-
-
-def _what(file: str) -> str:
-    return f"cannot read {file} as a ClusterConfig"
-
-
-def _only_document(documents: tuple[doc.Document, ...]) -> doc.Document:
-    first = documents[0]
-    problems = doc.Problems(first)
-    if not isinstance(first.data, dict):
-        fix = "lowtide init writes a first cluster.yaml"
-        problems.add(*doc.WRONG_KIND, "this is no mapping, so no ClusterConfig", (), fix)
-    elif first.data.get("kind") != facts.KIND or first.data.get("apiVersion") != facts.API_VERSION:
-        _refuse_other_kind(first.data, problems)
-    for other in documents[1:]:
-        extra = doc.Problems(other)
-        fix = "keep one ClusterConfig per file"
-        extra.add(*doc.WRONG_KIND, "a second document; eksctl would read the first alone", (), fix)
-        problems.extend(extra.findings)
-    problems.raise_if_any(_what(first.file))
-    return first
-
-
-def _refuse_other_kind(data: dict[str, Any], problems: doc.Problems) -> None:
-    for key, wanted in (("kind", facts.KIND), ("apiVersion", facts.API_VERSION)):
-        found = data.get(key)
-        if found != wanted:
-            said = f"{key} is {quoted(found)}" if key in data else f"{key} is missing"
-            message = f"this is no ClusterConfig: {said}"
-            problems.add(*doc.WRONG_KIND, message, (key,), f"write {key}: {wanted}")
 
 
 def _apply_rules_to_sound_part(

@@ -7,6 +7,7 @@ What it must not know: the keys of either.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -43,13 +44,24 @@ def validated(
         InputError: it is no YAML, or a file of another kind.
     """
     document, *more = doc.parse(text, file)
+    return validated_document(document, model, beside=more)
+
+
+def validated_document(
+    document: doc.Document, model: type[Whole], *, beside: Sequence[doc.Document] = ()
+) -> tuple[doc.Document, doc.Problems, Whole | None]:
+    """Return what ``validated`` does, of a document that is parsed already; ``beside`` are those that should not be there.
+
+    Raises:
+        InputError: it is of another kind.
+    """
     problems = doc.Problems(document)
     kind = model.__name__.removesuffix("File")
     _refuse_other_kinds(document, problems, kind)
-    for one in more:
-        beside = doc.Problems(one)
-        beside.add(*doc.CONFLICT, f"a {kind} file holds one document", (), "remove this one")
-        problems.extend(beside.findings)
+    for one in beside:
+        extra = doc.Problems(one)
+        extra.add(*doc.CONFLICT, f"a {kind} file holds one document", (), "remove this one")
+        problems.extend(extra.findings)
     try:
         return document, problems, model.model_validate(document.data)
     except ValidationError as error:

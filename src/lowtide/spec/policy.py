@@ -1,7 +1,7 @@
-"""Reads lowtide.yaml (``kind: Policy``): what the owner decides beside the cluster file.
+"""Reads a Policy (lowtide.yaml, or a document of a cluster file): what the owner decides beside the cluster.
 
-Why it exists: a cluster file stays eksctl's own, so autoscaler flags, images, spot assumptions, timings and the budget stand
-in a second, optional file. Every value has a default, and ``dump`` writes the resolved whole as valid input.
+Why it exists: a ClusterConfig stays eksctl's own, so autoscaler flags, images, spot assumptions, timings and the budget stand
+in a second, optional document. Every value has a default, and ``dump`` writes the resolved whole as valid input.
 
 What it must not know: instance types and autoscaler flags that exist; whoever uses the values refuses them, at the
 places that ``flag_marks`` tells.
@@ -17,7 +17,7 @@ import inspect
 import math
 import textwrap
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -27,7 +27,7 @@ from pydantic.alias_generators import to_camel
 from lowtide.model.findings import Mark
 from lowtide.model.policy import AutoscalerPolicy, Policy, Timings
 from lowtide.spec import document as doc
-from lowtide.spec.own_files import API_VERSION, Section, refusal, schema_of, validated
+from lowtide.spec.own_files import API_VERSION, Section, refusal, schema_of, validated_document
 
 # The world counts whole milliseconds. A run would not end with less: no image would ever arrive, and the next loop or the next
 # try of a failed launch would be in the same moment.
@@ -201,13 +201,14 @@ class PolicyFile(Section):
     )
 
 
-def load_policy(path: str | Path) -> Policy:
-    """Return the policy of a file.
+def load_policy(path: str | Path) -> tuple[Policy, Mapping[str, Mark]]:
+    """Return the policy of a file, and where its autoscaler flags stand.
 
     Raises:
         InputError: with every finding of the file.
     """
-    return read_policy(doc.read_text(path), str(path))
+    document, *more = doc.parse(doc.read_text(path), str(path))
+    return policy_of(document, beside=more), flag_marks(document)
 
 
 def read_policy(text: str, file: str) -> Policy:
@@ -216,17 +217,26 @@ def read_policy(text: str, file: str) -> Policy:
     Raises:
         InputError: with every finding of the text.
     """
-    _, problems, found = validated(text, file, PolicyFile)
+    document, *more = doc.parse(text, file)
+    return policy_of(document, beside=more)
+
+
+def policy_of(document: doc.Document, *, beside: Sequence[doc.Document] = ()) -> Policy:
+    """Return the policy of a document; ``beside`` are further ones of a file that should hold this one alone.
+
+    Raises:
+        InputError: with every finding of the document.
+    """
+    _, problems, found = validated_document(document, PolicyFile, beside=beside)
     if found:
         _refuse_two_answers(found, problems)
-    problems.raise_if_any(f"cannot use the policy {file}")
+    problems.raise_if_any(f"cannot use the policy {document.file}")
     assert found is not None
     return _policy_of(found)
 
 
-def flag_marks(text: str, file: str) -> dict[str, Mark]:
+def flag_marks(document: doc.Document) -> dict[str, Mark]:
     """Return where each autoscaler flag of a readable policy stands; the empty name stands for all of them."""
-    document = doc.parse(text, file)[0]
     at: doc.PathInFile = ("autoscaler", "flags")
     flags = document.data.get("autoscaler", {}).get("flags", {})
     return {"": document.key_mark(at), **{str(one): document.mark((*at, one)) for one in flags}}

@@ -1,9 +1,8 @@
-"""Reads a table of jobs row by row, whatever its columns mean, and says which cells are wrong.
+"""Reads a table row by row, whatever its columns mean, and says which rows and cells are wrong.
 
-Why it exists: every trace format has the same rows, lines, bad cells and file troubles; a format adds its columns and one
-function from a row to a job.
+Why it exists: every trace format has the same rows, lines, bad cells and file troubles.
 
-What it must not know: the columns of any format. The codes are those of :mod:`lowtide.spec.traces`.
+What it must not know: jobs, and the columns of any format. The codes are those of :mod:`lowtide.spec.traces`.
 """
 
 from __future__ import annotations
@@ -14,16 +13,20 @@ import importlib
 import math
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, TextIO, TypeVar
 
 from lowtide.model.errors import InputError
 from lowtide.model.findings import Finding, Mark, Severity
-from lowtide.model.scenario import TraceJob
 from lowtide.spec.document import did_you_mean
 from lowtide.spec.input_file import UnusableFileError, refuse_irregular
 from lowtide.spec.words import quoted
+
+Result = TypeVar("Result")
+#: The number of each row's last line, with its cells, none for a blank line.
+Rows = Iterable[tuple[int, Sequence[Any]]]
+#: What is made of the columns and rows while the file is open.
+Use = Callable[[Sequence[str], Rows], Result]
 
 UNREADABLE_TRACE = ("LT401", "unreadable-trace")
 UNKNOWN_COLUMN = ("LT402", "unknown-column")
@@ -44,20 +47,6 @@ LONGEST_DAYS = 366
 LONGEST_S = LONGEST_DAYS * 24 * 3600
 #: Above this a number is a mistake: as seconds, thirty million years.
 MOST = 1e15
-
-
-class Job(NamedTuple):
-    """A job before the first one is known to be time 0; a tuple, because a table has 50,000 of them and more."""
-
-    name: str
-    submit_ms: int
-    run_ms: int
-    gpus: int
-    cpu_milli: int
-    memory_bytes: int
-    group: str = ""
-    zone: str = ""
-    gang: int = 1
 
 
 class BadCell(Exception):  # noqa: N818 - never leaves this room
@@ -127,29 +116,11 @@ class Row:
         return int(value)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Format:
-    """A trace format: the columns that must be there, those that may, and what a row means.
-
-    ``submitted`` is the column that says when a job came.
-    """
-
-    submitted: str
-    required: tuple[str, ...]
-    optional: tuple[str, ...]
-    job: Callable[[Row], Job]
-
-    @property
-    def known(self) -> tuple[str, ...]:
-        """All columns."""
-        return self.required + self.optional
-
-
-def read_csv(path: str | Path, form: Format) -> tuple[TraceJob, ...]:
-    """Return the jobs of a CSV file, compressed where its name ends in .gz, the first one at time 0.
+def read_csv(path: str | Path, use: Use[Result]) -> Result:
+    """Return what is made of a CSV file, compressed where its name ends in .gz.
 
     Raises:
-        InputError: with a finding per bad row, the first 20 and the number of the rest.
+        InputError: it is no such file, or ``use`` says so.
     """
     opener = gzip.open if str(path).lower().endswith(".gz") else open
     try:
@@ -157,7 +128,7 @@ def read_csv(path: str | Path, form: Format) -> tuple[TraceJob, ...]:
         with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
             rows = _rows(file)
             columns = [name.strip() for name in next(rows, (0, []))[1]]
-            return _jobs(str(path), columns, rows, form)
+            return use(columns, rows)
     except UnusableFileError as error:
         raise _unreadable(path, error, error.fix) from error
     except (OSError, EOFError, ValueError, zlib.error, csv.Error) as error:
@@ -193,8 +164,8 @@ def _rows(file: TextIO) -> Iterator[tuple[int, list[str]]]:
         yield reader.line_num, cells
 
 
-def read_parquet(path: str | Path, form: Format) -> tuple[TraceJob, ...]:
-    """Return the jobs of a Parquet file; lines are row numbers from 1.
+def read_parquet(path: str | Path, use: Use[Result]) -> Result:
+    """Return what is made of a Parquet file; lines are row numbers from 1.
 
     Raises:
         InputError: as read_csv, and when the package pyarrow is missing.
@@ -218,18 +189,18 @@ def read_parquet(path: str | Path, form: Format) -> tuple[TraceJob, ...]:
     except (OSError, arrow.ArrowException) as error:
         raise _unreadable(path, error) from error
     rows = (row for batch in batches for row in zip(*batch.values(), strict=True))
-    return _jobs(str(path), columns, enumerate(rows, start=1), form)
+    return use(columns, enumerate(rows, start=1))
 
 
 def _unreadable(path: str | Path, error: Exception, fix: str = "") -> InputError:
     why = getattr(error, "strerror", None) or str(error) or type(error).__name__
     fix = fix or "give a CSV file (.csv, .csv.gz) or a Parquet file (.parquet)"
-    wrong = _Wrong(str(path))
+    wrong = Wrong(str(path))
     wrong.add(UNREADABLE_TRACE, why, 0, 0, fix=fix)
     return wrong.refusal()
 
 
-class _Wrong:
+class Wrong:
     """What is wrong with a table: the first findings, and how many there are beside them."""
 
     def __init__(self, file: str, things: str = "rows") -> None:
@@ -294,105 +265,47 @@ class _Wrong:
         )
 
 
-class _Span:
-    """The first and the last job of a table."""
+def checked_rows(file: str, columns: Sequence[str], rows: Rows, wrong: Wrong) -> Iterator[Row]:
+    """Yield one row after the other, always in the same object, but for blank ones and those of another length.
 
-    def __init__(self) -> None:
-        self._first: tuple[int, int] | None = None
-        self._last: tuple[int, int] | None = None
-
-    def take(self, submit_ms: int, line: int) -> None:
-        """Look at one job."""
-        if self._first is None or submit_ms < self._first[0]:
-            self._first = (submit_ms, line)
-        if self._last is None or submit_ms > self._last[0]:
-            self._last = (submit_ms, line)
-
-    def check(self, wrong: _Wrong, column: str) -> None:
-        """Add a finding at the last job when it is too long after the first."""
-        if self._first is None or self._last is None:
-            return
-        (first_ms, first_line), (last_ms, last_line) = self._first, self._last
-        days = (last_ms - first_ms) / (24 * 3600 * 1000)
-        if days > LONGEST_DAYS:
-            message = (
-                f"{column}: this is {days:,.0f} days after the job on line {first_line}; "
-                f"a trace spans at most {LONGEST_DAYS} days"
-            )
-            fix = "count all submit times from one moment, in seconds, or cut the trace"
-            wrong.add(BAD_VALUE, message, last_line, path=column, fix=fix)
-
-
-def _jobs(
-    file: str, columns: Sequence[str], rows: Iterable[tuple[int, Sequence[Any]]], form: Format
-) -> tuple[TraceJob, ...]:
-    """Convert every row, or raise with everything that is wrong with the table."""
-    _check_header(file, columns, form)
-    wrong, span, row = _Wrong(file), _Span(), Row(columns)
-    jobs: dict[str, Job] = {}
+    Raises:
+        InputError: there are too many of them.
+    """
+    row = Row(columns)
     for row.line, row.cells in rows:
         if row.line > MOST_ROWS:
             raise _unreadable(file, ValueError(f"it has more than {MOST_ROWS} rows"))
-        if not row.cells:
-            continue
-        if len(row.cells) != len(columns):
+        if len(row.cells) == len(columns):
+            yield row
+        elif row.cells:
             message = f"{len(row.cells)} cells under {len(columns)} columns"
             wrong.add(ROW_LENGTH, message, row.line)
-            continue
-        try:
-            job = form.job(row)
-            if jobs.setdefault(job.name, job) is not job:
-                why = f"{quoted(job.name)} is an earlier job's name too"
-                raise BadCell("name", why, DUPLICATE_NAME)  # noqa: TRY301 - as every other bad cell
-        except BadCell as error:
-            wrong.add_cell(row, error)
-            continue
-        span.take(job.submit_ms, row.line)
-    if not jobs and not wrong:
-        wrong.add(EMPTY_TRACE, "there is a header and no job below it", 1)
-    span.check(wrong, form.submitted)
-    if wrong:
-        raise wrong.refusal()
-    return _from_zero(jobs.values())
 
 
-def _from_zero(jobs: Iterable[Job]) -> tuple[TraceJob, ...]:
-    """Return the jobs by submit time, ties in the table's order, the first one at 0."""
-    ordered = sorted(jobs, key=lambda job: job.submit_ms)
-    first = ordered[0].submit_ms
-    return tuple(
-        TraceJob(
-            name=job.name,
-            submit_ms=job.submit_ms - first,
-            run_ms=job.run_ms,
-            gpus=job.gpus,
-            cpu_milli=job.cpu_milli,
-            memory_bytes=job.memory_bytes,
-            group=job.group,
-            zone=job.zone,
-            gang=job.gang,
-        )
-        for job in ordered
-    )
+def check_header(
+    file: str, columns: Sequence[str], *, required: Sequence[str], known: Sequence[str]
+) -> None:
+    """Let a header pass that has every required column, and none twice or besides the known ones.
 
-
-def _check_header(file: str, columns: Sequence[str], form: Format) -> None:
-    wrong = _Wrong(file, "columns")
+    Raises:
+        InputError: with a finding per wrong or missing column.
+    """
+    wrong = Wrong(file, "columns")
     seen: set[str] = set()
     at = 1
     for name in columns:
-        if name not in form.known:
+        if name not in known:
             # Looking for the nearest name takes longer than all the rest.
-            fix = "" if wrong.is_full else did_you_mean(name, form.known)
+            fix = "" if wrong.is_full else did_you_mean(name, known)
             wrong.add(UNKNOWN_COLUMN, f"unknown column {quoted(name)}", 1, at, fix=fix)
         elif name in seen:
             message = f"the column {quoted(name)} is there twice"
             wrong.add(UNKNOWN_COLUMN, message, 1, at, fix="remove one of the two")
         seen.add(name)
         at += len(name) + 1
-    for name in form.required:
+    for name in required:
         if name not in seen:
-            fix = f"the columns are {', '.join(form.required)}"
+            fix = f"the columns are {', '.join(required)}"
             wrong.add(MISSING_COLUMN, f"the column {name} is missing", 1, fix=fix)
     if wrong:
         raise wrong.refusal()

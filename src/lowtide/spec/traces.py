@@ -28,17 +28,8 @@ from pathlib import Path
 
 from lowtide.model.quantity import MIB
 from lowtide.model.scenario import TraceJob
-from lowtide.spec.trace_table import (
-    LONGEST_DAYS,
-    LONGEST_S,
-    MOST,
-    BadCell,
-    Format,
-    Job,
-    Row,
-    read_csv,
-    read_parquet,
-)
+from lowtide.spec.trace_jobs import Format, Job, read_jobs
+from lowtide.spec.trace_table import LONGEST_DAYS, LONGEST_S, MOST, BadCell, Row
 from lowtide.spec.words import quoted
 
 #: No EC2 instance has more GPUs, so a larger Philly job becomes a gang of pods.
@@ -57,8 +48,7 @@ def read_trace(path: str | Path) -> tuple[TraceJob, ...]:
     Raises:
         InputError: with a finding per bad row, the first 20 and the number of the rest.
     """
-    read = read_parquet if str(path).lower().endswith(".parquet") else read_csv
-    return read(path, _OWN)
+    return read_jobs(path, _OWN, is_parquet=str(path).lower().endswith(".parquet"))
 
 
 def read_philly(path: str | Path) -> tuple[TraceJob, ...]:
@@ -70,7 +60,7 @@ def read_philly(path: str | Path) -> tuple[TraceJob, ...]:
     Raises:
         InputError: as read_trace.
     """
-    return read_csv(path, _PHILLY)
+    return read_jobs(path, _PHILLY)
 
 
 def read_openb(path: str | Path) -> tuple[TraceJob, ...]:
@@ -82,7 +72,7 @@ def read_openb(path: str | Path) -> tuple[TraceJob, ...]:
     Raises:
         InputError: as read_trace.
     """
-    return read_csv(path, _OPENB)
+    return read_jobs(path, _OPENB)
 
 
 def _own_job(row: Row) -> Job:

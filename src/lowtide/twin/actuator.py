@@ -16,8 +16,8 @@ from lowtide.model import names
 from lowtide.model.decision import DeleteNode
 from lowtide.model.kube import Pod, Taint
 from lowtide.model.snapshot import Deletion, DeletionResult, Snapshot
-from lowtide.twin.kernel import Callback, Kernel, Priority
-from lowtide.twin.world import World
+from lowtide.twin.kernel import Callback, Priority
+from lowtide.twin.ports import AutoscaledWorld, Clock
 
 EVICTION_RETRY_MS = 10 * SECOND
 GONE_POLL_MS = 5 * SECOND
@@ -36,7 +36,7 @@ class _Drain:
 class Actuator:
     """Node deletions under way."""
 
-    def __init__(self, world: World, kernel: Kernel, options: AutoscalerOptions) -> None:
+    def __init__(self, world: AutoscaledWorld, kernel: Clock, options: AutoscalerOptions) -> None:
         self._world = world
         self._kernel = kernel
         self._options = options
@@ -166,5 +166,6 @@ class Actuator:
                 ended_ms=self._kernel.now_ms,
                 reason=reason,
                 refused=refused,
+                drain=bool(command.pods),
             )
         )

@@ -9,6 +9,7 @@ What it must not know: how a decision is made.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from lowtide.cloud.groups import Rejected
@@ -28,15 +29,18 @@ from lowtide.model.decision import (
 )
 from lowtide.model.snapshot import Snapshot
 from lowtide.twin.actuator import Actuator
-from lowtide.twin.kernel import Kernel, Priority
+from lowtide.twin.kernel import Priority
+from lowtide.twin.ports import AutoscaledWorld, Clock
 from lowtide.twin.rules import WorldRules
-from lowtide.twin.world import World
 
 ACTOR = "cluster-autoscaler"
 GRID_MS = 100
 GRID_OFFSET_MS = 50
 LOOP_AFTER_PROVIDER_MS = SECOND
 """The provider is built, and asks AWS for the first time, this long before the loop starts."""
+
+#: Sees every loop: what it saw, what it decided, and its memory after it.
+Watcher = Callable[[Snapshot, Decision, AutoscalerMemory], None]
 
 
 def next_instant(time_ms: int) -> int:
@@ -48,9 +52,15 @@ class AutoscalerLoop:
     """One running autoscaler process; stopping it loses its memory."""
 
     def __init__(
-        self, world: World, kernel: Kernel, options: AutoscalerOptions, rules: WorldRules
+        self,
+        world: AutoscaledWorld,
+        kernel: Clock,
+        options: AutoscalerOptions,
+        rules: WorldRules,
+        watcher: Watcher | None = None,
     ) -> None:
         self._world = world
+        self._watcher = watcher
         self._kernel = kernel
         # One seed for the whole run: the flags have none.
         options = replace(options, seed=rules.seed)
@@ -158,10 +168,13 @@ class AutoscalerLoop:
         now_ms = self._kernel.now_ms
         self._waiting = False
         self._starts = [*self._starts[-1:], now_ms]
-        decision, self._memory = autoscale(self._snapshot(), self._memory, self._options)
+        snapshot = self._snapshot()
+        decision, self._memory = autoscale(snapshot, self._memory, self._options)
         if decision.scaled_up or decision.tainted:
             self._productive_ms = now_ms
         self._carry_out(decision)
+        if self._watcher is not None:
+            self._watcher(snapshot, decision, self._memory)
         self._timer = self._kernel.at(
             now_ms + self._loop_ms, self._wait, priority=Priority.AUTOSCALER, periodic=True
         )

@@ -21,6 +21,7 @@ _ECR = re.compile(r"^\d{12}\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?
 KNOWN_SIZES_MIB: Mapping[str, float] = {
     "nvidia/cuda:12.4.1-base-ubuntu22.04": 90,
     "k8s-device-plugin": 120,
+    "aws-node-termination-handler": 30,
     "cluster-autoscaler": 50,
     "amazon-k8s-cni": 60,
     "amazon-k8s-cni-init": 60,

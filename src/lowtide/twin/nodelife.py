@@ -82,8 +82,7 @@ class NodeLife:
     def _exist(self, machine: Machine) -> None:
         """Let a node be there from the start, as old as its instance."""
         machine.ready_ms = machine.instance.launched_ms
-        with_gpu = not self._rules.gpu_needs_plugin
-        if with_gpu and machine.node.gpus:
+        if machine.node.gpus and not self._needs_plugin(machine):
             machine.gpu_ms = machine.ready_ms
         self._add(machine, ready=True, created_ms=machine.instance.launched_ms)
         self._recount(machine)
@@ -117,9 +116,8 @@ class NodeLife:
         if node is None:
             return
         now_ms = machine.ready_ms = self._kernel.now_ms
-        gpus_at_once = (
-            not self._rules.gpu_needs_plugin and machine.node.gpus and not machine.group.gpu_ms
-        )
+        needs_plugin = self._needs_plugin(machine)
+        gpus_at_once = not needs_plugin and machine.node.gpus and not machine.group.gpu_ms
         if gpus_at_once:
             machine.gpu_ms = now_ms
         self._store.update_node(
@@ -133,14 +131,14 @@ class NodeLife:
             )
         )
         self._recount(machine)
-        if machine.node.gpus and not gpus_at_once and not self._rules.gpu_needs_plugin:
+        if machine.node.gpus and not gpus_at_once and not needs_plugin:
             self._kernel.after(machine.group.gpu_ms, lambda: self._offer_gpus(machine))
 
     def _offer_gpus(self, machine: Machine) -> None:
         node = self._store.nodes.get(machine.name)
         if node is None or not machine.node.gpus:
             return
-        if self._rules.gpu_needs_plugin and not (machine.plugins and node.ready):
+        if self._needs_plugin(machine) and not (machine.plugins and node.ready):
             return
         if machine.gpu_ms is None:
             machine.gpu_ms = self._kernel.now_ms
@@ -155,9 +153,13 @@ class NodeLife:
         )
         self._recount(machine)
 
+    def _needs_plugin(self, machine: Machine) -> bool:
+        """Whether its GPUs wait for a pod of the device plugin."""
+        return self._rules.gpu_needs_plugin and not machine.group.own_plugin
+
     def _on_running(self, pod: Pod) -> None:
         machine = self.by_node.get(pod.node_name or "")
-        if machine is None or not is_device_plugin(pod.spec) or not self._rules.gpu_needs_plugin:
+        if machine is None or not is_device_plugin(pod.spec) or not self._needs_plugin(machine):
             return
         machine.plugins[pod.key] = None
         # At the very start the cluster has long settled: what `lowtide up` installed runs and has registered.

@@ -39,7 +39,7 @@ class GroupProfile:
 
     ``nodes`` maps an instance type to its node. ``labels`` and ``taints`` are there from kubelet start. Delays are whole
     milliseconds: ``register_ms`` from InService, ``ready_ms`` from registration, ``gpu_ms`` from Ready (used where no
-    device plugin is needed). ``private`` nodes pull images through NAT.
+    device plugin's pod is needed). ``own_plugin``: the image itself offers the GPUs. ``private`` nodes pull images through NAT.
     """
 
     config: GroupConfig
@@ -50,6 +50,7 @@ class GroupProfile:
     register_ms: int
     ready_ms: int
     gpu_ms: int = 0
+    own_plugin: bool = False
     private: bool = True
 
     @property
@@ -84,6 +85,9 @@ def _profile(group: NodeGroup, region: str, timings: Timings) -> GroupProfile:
         taints=group.taints,
         register_ms=whole_ms(timings.gpu_register_s if group.is_gpu else timings.register_s),
         ready_ms=whole_ms(timings.ready_s),
+        # Only the plugin registers, and no image of it is pulled.
+        gpu_ms=whole_ms(timings.plugin_register_s) if group.brings_device_plugin else 0,
+        own_plugin=group.brings_device_plugin,
         private=group.private_networking,
     )
 

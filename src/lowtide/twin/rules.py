@@ -25,7 +25,8 @@ class WorldRules:
     ``start_ms`` is when the world begins to move; initial nodes are ``initial_age_ms`` old then.
     ``daemons_instant``: pods of DaemonSets are created bound and Running when their node registers, and are not made
     again after an eviction.
-    ``gpu_needs_plugin``: GPUs appear once a device plugin's pod runs on the node; otherwise the group's ``gpu_ms`` after Ready.
+    ``gpu_needs_plugin``: GPUs appear once a device plugin's pod runs on the node, unless its image has a plugin; otherwise the
+    group's ``gpu_ms`` after Ready.
     ``pod_start_ms``: how long a bound pod takes to run, instead of pulling its images.
     ``pod_grace_ms``: how long a running pod takes to end once it is deleted.
     ``job_backoff``: the Job controller waits before it replaces a lost pod.

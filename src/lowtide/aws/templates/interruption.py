@@ -18,7 +18,6 @@ from lowtide.aws.templates.identity import identities, other_stack
 from lowtide.aws.templates.policies import TERMINATION_HANDLER_POLICY, queue_name
 from lowtide.model.blueprint import Blueprint, Identity
 from lowtide.model.cluster import ResolvedCluster
-from lowtide.model.names import ON_DEMAND
 
 _QUEUE = "Queue"
 #: A warning is worth nothing when its node is gone.
@@ -27,11 +26,6 @@ _EVENTS = {
     "SpotInterruption": "EC2 Spot Instance Interruption Warning",
     "RebalanceRecommendation": "EC2 Instance Rebalance Recommendation",
 }
-
-
-def uses_spot(cluster: ResolvedCluster) -> bool:
-    """Whether any node group may launch spot instances."""
-    return any(one.capacity_type != ON_DEMAND for one in cluster.node_groups)
 
 
 def is_handler(identity: Identity) -> bool:

@@ -22,8 +22,8 @@ from lowtide.aws.templates.userdata_kubelet import needs_image
 from lowtide.model.blueprint import Blueprint, Launch
 from lowtide.model.catalog import Ami
 from lowtide.model.cluster import NodeGroup, ResolvedCluster
-from lowtide.model.kube import Taint
 from lowtide.model.names import SPOT, TAG_OPTION_PREFIX, TAG_RESOURCE_PREFIX
+from lowtide.model.taints import Taint
 
 NODE_GROUP = "NodeGroup"
 #: EKS's words for the effects of a taint.

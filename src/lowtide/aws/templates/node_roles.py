@@ -16,7 +16,7 @@ from lowtide.aws.templates import cfn
 from lowtide.aws.templates.cfn import Resource
 from lowtide.aws.templates.control_plane import CLUSTER
 from lowtide.aws.templates.policies import role_permissions
-from lowtide.model.blueprint import Blueprint, NodeRole, Permissions
+from lowtide.model.blueprint import Blueprint, NodeRole
 from lowtide.model.cluster import NodeGroup, ResolvedCluster
 from lowtide.model.errors import InputError
 
@@ -157,7 +157,7 @@ def _policies(blueprint: Blueprint, role: NodeRole) -> list[str]:
 def cni_has_identity(blueprint: Blueprint) -> bool:
     """Return whether the CNI's pods have permissions of their own, so that nodes need none for it."""
     found = [one for one in blueprint.addons if one.name == "vpc-cni"]
-    return any(one.role_arn or one.identities or one.permissions != Permissions() for one in found)
+    return any(one.role_arn or one.identities for one in found)
 
 
 def _profile(role: NodeRole, kind: str) -> Resource:

@@ -25,6 +25,8 @@ _MANAGED = {
     "imageBuilder": "AmazonEC2ContainerRegistryPowerUser",
     "ebsCSIController": "service-role/AmazonEBSCSIDriverPolicy",
     "efsCSIController": "service-role/AmazonEFSCSIDriverPolicy",
+    "fsxCSIController": "AmazonFSxFullAccess",
+    "cloudWatchAgent": "CloudWatchAgentServerPolicy",
 }
 _HOSTED_ZONES = "arn:${AWS::Partition}:route53:::hostedzone/*"
 #: SQS allows 80 characters.

@@ -26,7 +26,6 @@ from lowtide.aws.templates.interruption import (
     interruption,
     interruption_outputs,
     is_handler,
-    uses_spot,
 )
 from lowtide.aws.templates.network import network, network_outputs
 from lowtide.aws.templates.node_roles import node_roles
@@ -97,7 +96,7 @@ def addon_stack(cluster: ResolvedCluster, blueprint: Blueprint) -> tuple[Stack, 
 
 def interruption_stack(cluster: ResolvedCluster, blueprint: Blueprint) -> tuple[Stack, ...]:
     """Return the stack of the interruption queue, where spot is used."""
-    if not uses_spot(cluster):
+    if not cluster.uses_spot:
         return ()
     stack = _stack(
         cluster,

@@ -1,7 +1,15 @@
 """User data of Canonical's EKS images: a shell script that calls their ``/etc/eks/bootstrap.sh``.
 
 The script of the image asks EKS for what it is not told; here it is told all of it, so that a node starts without
-``eks:DescribeCluster``. Flags: awslabs/amazon-eks-ami at v20240213, files/bootstrap.sh, of which Canonical's is a copy.
+``eks:DescribeCluster``.
+
+What was read: Canonical's own bootstrap.sh ("a customized version of the Amazon bootstrap script", of an image before Kubernetes 1.27,
+whose kubelet is the snap kubelet-eks). It takes the five flags used here, gives ``--kubelet-extra-args`` to the snap as ``args``, and
+with ``--use-max-pods false`` leaves maxPods to them. eksctl at v0.230.0 calls the same path on 22.04, 24.04 and 26.04 with
+``--dns-cluster-ip`` and ``--kubelet-extra-args`` (pkg/nodebootstrap, bootstrap.ubuntu.sh).
+
+What was not: the script inside the images of 24.04 and 26.04, and so whether it takes ``--apiserver-endpoint``, ``--b64-cluster-ca``
+and ``--use-max-pods`` alike. ``plan`` says so (resolve/blueprint/notes.py).
 """
 
 from __future__ import annotations

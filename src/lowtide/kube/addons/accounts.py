@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lowtide.kube.objects import Manifest, manifest
-from lowtide.model.workload import Meta
+from lowtide.model.meta import Meta
 
 if TYPE_CHECKING:
     from lowtide.model.blueprint import Identity  # a simulation needs none of it

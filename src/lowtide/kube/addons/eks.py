@@ -1,13 +1,14 @@
-"""What EKS itself runs on a cluster, in outline: for simulating, not for applying.
+"""What EKS itself runs on a cluster, in outline: for simulating and for the cluster in a box, not for applying on AWS.
 
 Why it exists: these pods take CPU, memory and pod slots on every node and block the removal of general
-nodes, so the twin needs their requests, tolerations and budgets. EKS installs and upgrades them; no
+nodes, so the twin and the box need their requests, tolerations and budgets. EKS installs and upgrades them; no
 version is claimed here, and images carry no tag.
 
 Sources: the coredns manifests that EKS ships (eksctl, pkg/addons/default/assets/coredns-1.36.json) and
 the VPC CNI chart (25m for each of its two containers); kube-proxy 100m (EKS manifests). metrics-server:
 the community add-on's two replicas with 100m and 200Mi, whose scratch
-volume is an emptyDir; that it spreads like coredns is assumed.
+volume is an emptyDir; that it spreads like coredns is assumed. The pod-identity agent's chart
+(aws/eks-pod-identity-agent) asks for no resources.
 """
 
 from __future__ import annotations
@@ -28,20 +29,34 @@ _CRITICAL = [
 
 def eks_system(cluster: ResolvedCluster) -> list[Manifest]:
     """Return aws-node, kube-proxy, coredns and metrics-server as the scheduler sees them."""
-    return [
-        _daemon(cluster, "aws-node", ("amazon-k8s-cni", "amazon/aws-network-policy-agent"), "25m"),
-        _daemon(cluster, "kube-proxy", ("eks/kube-proxy",), "100m"),
-        *_pair(cluster, "coredns", memory="70Mi", limit="170Mi", tolerations=_CRITICAL),
-        *_pair(cluster, "metrics-server", memory="200Mi", limit="400Mi", scratch=True),
-    ]
+    names_in_order = ("vpc-cni", "kube-proxy", "coredns", "metrics-server")
+    return [one for name in names_in_order for one in eks_addon(name, cluster.region)]
 
 
-def _daemon(cluster: ResolvedCluster, name: str, images: tuple[str, ...], cpu: str) -> Manifest:
+def eks_addon(name: str, region: str) -> list[Manifest]:
+    """Return what EKS's add-on of that name runs, nothing where it is not known here."""
+    match name:
+        case "vpc-cni":
+            images = ("amazon-k8s-cni", "amazon/aws-network-policy-agent")
+            return [_daemon(region, "aws-node", images, "25m")]
+        case "kube-proxy":
+            return [_daemon(region, "kube-proxy", ("eks/kube-proxy",), "100m")]
+        case "eks-pod-identity-agent":
+            return [_daemon(region, name, ("eks/eks-pod-identity-agent",))]
+        case "coredns":
+            return _pair(region, name, memory="70Mi", limit="170Mi", tolerations=_CRITICAL)
+        case "metrics-server":
+            return _pair(region, name, memory="200Mi", limit="400Mi", scratch=True)
+        case _:
+            return []
+
+
+def _daemon(region: str, name: str, images: tuple[str, ...], cpu: str = "") -> Manifest:
     containers = [
         {
             "name": image.rpartition("/")[2],
-            "image": _image(cluster, image),
-            "resources": {"requests": {"cpu": cpu}},
+            "image": _image(region, image),
+            **({"resources": {"requests": {"cpu": cpu}}} if cpu else {}),
         }
         for image in images
     ]
@@ -62,7 +77,7 @@ def _daemon(cluster: ResolvedCluster, name: str, images: tuple[str, ...], cpu: s
 
 
 def _pair(
-    cluster: ResolvedCluster,
+    region: str,
     name: str,
     *,
     memory: str,
@@ -73,7 +88,7 @@ def _pair(
     """Two replicas that prefer different nodes and zones, and a budget that keeps one of them."""
     container = {
         "name": name,
-        "image": _image(cluster, f"eks/{name}"),
+        "image": _image(region, f"eks/{name}"),
         "resources": {
             "requests": {"cpu": "100m", "memory": memory},
             "limits": {"memory": limit},
@@ -139,6 +154,6 @@ def _spread(name: str) -> Manifest:
     }
 
 
-def _image(cluster: ResolvedCluster, path: str) -> str:
+def _image(region: str, path: str) -> str:
     """EKS's images in a region's registry (602401143452 is EKS's account in most regions)."""
-    return f"602401143452.dkr.ecr.{cluster.region}.amazonaws.com/{path}"
+    return f"602401143452.dkr.ecr.{region}.amazonaws.com/{path}"

@@ -10,7 +10,7 @@ from lowtide.kube.addons.accounts import with_identities
 from lowtide.kube.objects import to_yaml
 from lowtide.model import names
 from lowtide.model.cluster import ResolvedCluster
-from lowtide.model.workload import Meta
+from lowtide.model.meta import Meta
 
 if TYPE_CHECKING:
     from lowtide.model.blueprint import Identity  # a simulation needs none of it

@@ -110,7 +110,8 @@ def autoscaler_chart(cluster: ResolvedCluster) -> Chart:
 def device_plugin_chart(cluster: ResolvedCluster) -> Chart:
     """Return the NVIDIA device plugin's chart.
 
-    The chart looks for labels of node feature discovery, which is not installed; our affinity replaces them.
+    The chart looks for labels of node feature discovery, which is not installed; our affinity replaces them. It has no value for
+    ``automountServiceAccountToken``.
     """
     (daemons,) = nvidia_plugin.device_plugin(cluster)
     spec = daemons["spec"]["template"]["spec"]

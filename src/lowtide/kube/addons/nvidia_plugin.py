@@ -1,7 +1,8 @@
 """NVIDIA's device plugin: without its pod on a node, that node has no ``nvidia.com/gpu``.
 
 Driver and container runtime come with the EKS-optimised accelerated AMI; the plugin only tells the
-kubelet how many GPUs there are.
+kubelet how many GPUs there are. Bottlerocket's NVIDIA images run a plugin of their own, with which a second
+one collides (bottlerocket#4309): there it stays away.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 from lowtide.kube.objects import Manifest, manifest
 from lowtide.model import names
 from lowtide.model.cluster import ResolvedCluster
-from lowtide.model.kube import Taint, Toleration
 from lowtide.model.quantity import NVIDIA_GPU
+from lowtide.model.taints import Taint, Toleration
 
 NAME = "nvidia-device-plugin-daemonset"
 _LABELS = {"name": "nvidia-device-plugin-ds"}
@@ -38,7 +39,10 @@ def device_plugin(cluster: ResolvedCluster) -> list[Manifest]:
 def _pod_spec(cluster: ResolvedCluster) -> Manifest:
     return {
         "priorityClassName": "system-node-critical",
-        "affinity": {"nodeAffinity": _on_gpu_nodes()},
+        # It talks to the kubelet's socket alone: upstream's chart makes an account with rights only for its config manager and for
+        # GPU feature discovery (deployments/helm, templates/role.yml), and neither runs here.
+        "automountServiceAccountToken": False,
+        "affinity": {"nodeAffinity": _where_needed(cluster)},
         "tolerations": _tolerations(cluster),
         "containers": [
             {
@@ -62,9 +66,17 @@ def _pod_spec(cluster: ResolvedCluster) -> Manifest:
     }
 
 
-def _on_gpu_nodes() -> Manifest:
-    """On a node without a GPU the plugin would crash-loop (eksctl#8858)."""
-    term = {"matchExpressions": [{"key": names.ACCELERATOR, "operator": "Exists"}]}
+def _where_needed(cluster: ResolvedCluster) -> Manifest:
+    """Return GPU nodes whose image has no plugin.
+
+    On a node without a GPU it would crash-loop (eksctl#8858). No label of Bottlerocket's tells its nodes (bottlerocket#4756), but every
+    node has the name of its group from kubelet start.
+    """
+    expressions: list[Manifest] = [{"key": names.ACCELERATOR, "operator": "Exists"}]
+    served = [one.name for one in cluster.node_groups if one.brings_device_plugin]
+    if served:
+        expressions.append({"key": names.EKSCTL_NODEGROUP, "operator": "NotIn", "values": served})
+    term = {"matchExpressions": expressions}
     return {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}
 
 

@@ -15,11 +15,9 @@ from typing import Any
 from lowtide.kube.objects import RESTRICTED, Manifest, manifest, to_yaml
 from lowtide.model import names
 from lowtide.model.cluster import ResolvedCluster
-from lowtide.model.workload import Meta
+from lowtide.model.meta import Meta
 
 NAME = "aws-node-termination-handler"
-#: Tag v1.25.6 of 2026-04-02, the newest on 2026-07-22.
-IMAGE = "public.ecr.aws/aws-ec2/aws-node-termination-handler:v1.25.6"
 #: Key of the ConfigMap ``NAME`` that holds the queue's URL.
 QUEUE_KEY = "queue-url"
 
@@ -141,7 +139,7 @@ def _pod_spec(cluster: ResolvedCluster) -> Manifest:
         "containers": [
             {
                 "name": NAME,
-                "image": IMAGE,
+                "image": cluster.addons.termination_handler_image,
                 "env": _environment(cluster),
                 "ports": [{"name": "probes", "containerPort": _PROBE_PORT}],
                 "livenessProbe": {"httpGet": {"path": "/healthz", "port": "probes"}},

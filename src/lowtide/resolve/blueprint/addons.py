@@ -5,18 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lowtide.model.blueprint import IRSA, POD_IDENTITY, Addon, Identity, Permissions
-from lowtide.model.names import SYSTEM_NAMESPACE
 from lowtide.resolve.addon_roles import (
     AGENT,
-    CALL_AWS,
     VPC_CNI,
+    AddonRole,
     adds_agent,
     by_pod_identity,
     default_addons,
+    known_role,
     roleless_addons,
+    unknown_permissions,
 )
-from lowtide.resolve.blueprint.identities import pod_identity, well_known
+from lowtide.resolve.blueprint.identities import pod_identity
 from lowtide.resolve.blueprint.scope import NOT_IN_AN_ADDON, SAME_NAME_TWICE, UNKNOWN_ACCOUNT, Scope
+from lowtide.resolve.ready_policies import well_known
 from lowtide.spec.clusterconfig import identity
 from lowtide.spec.clusterconfig.section import omitted
 
@@ -64,7 +66,7 @@ def _identities(scope: Scope, index: int, one: identity.Addon) -> tuple[Identity
     if one.policy_sources:
         return _of_known_account(scope, index, one)
     by_default = one.use_default_pod_identity_associations
-    if by_default and one.name.lower() not in CALL_AWS:
+    if by_default and index in dict(unknown_permissions(scope.config)):
         message = f"only the account knows the recommended policies of {one.name}"
         at = ("addons", index, "useDefaultPodIdentityAssociations")
         fix = "write podIdentityAssociations with serviceAccountName and permissionPolicyARNs"
@@ -85,15 +87,31 @@ def _associations(scope: Scope, index: int, one: identity.Addon) -> tuple[Identi
             message = f"EKS takes no {key} for the associations of an add-on"
             at = ("addons", index, "podIdentityAssociations", number, key)
             scope.refuse(NOT_IN_AN_ADDON, message, at, "write it in iam.podIdentityAssociations")
-    # The add-on brings its accounts along.
+    namespace = _account_namespace(scope, index, one)
     found = map(pod_identity, one.pod_identity_associations)
-    return tuple(replace(each, create_account=False) for each in found)
+    # The add-on brings its accounts along.
+    return tuple(
+        replace(each, create_account=False, namespace=each.namespace or namespace) for each in found
+    )
+
+
+def _account_namespace(scope: Scope, index: int, one: identity.Addon) -> str:
+    """Return the add-on's namespace, which associations without one of their own mean; a role is bound to it."""
+    known = known_role(one.name.lower())
+    namespace = _namespace(one, known.namespace if known else "")
+    for number, each in enumerate(one.pod_identity_associations):
+        if not (namespace or each.namespace):
+            message = f"nothing says in which namespace the pods of {one.name} run"
+            at = ("addons", index, "podIdentityAssociations", number)
+            scope.refuse(UNKNOWN_ACCOUNT, message, at, "add namespace")
+    return namespace
 
 
 def _of_known_account(scope: Scope, index: int, one: identity.Addon) -> tuple[Identity, ...]:
     """Return the identity of permissions that the file gives to an add-on as a whole."""
     name = one.name.lower()
-    if name not in CALL_AWS:
+    known = known_role(name)
+    if known is None:
         message = f"nothing says which service account of {one.name} gets these permissions"
         fix = "write podIdentityAssociations, which name serviceAccountName"
         scope.refuse(UNKNOWN_ACCOUNT, message, ("addons", index), fix)
@@ -105,7 +123,7 @@ def _of_known_account(scope: Scope, index: int, one: identity.Addon) -> tuple[Id
         boundary_arn=one.permissions_boundary,
     )
     kind = IRSA if scope.config.iam.with_oidc else POD_IDENTITY
-    return (_account(kind, CALL_AWS[name][0], permissions, one),)
+    return (_account(kind, known, permissions, one),)
 
 
 _NOTHING_GIVEN = omitted(identity.Addon)
@@ -115,18 +133,20 @@ def _recommended(
     scope: Scope, name: str, *, by_pods: bool, given: identity.Addon = _NOTHING_GIVEN
 ) -> tuple[Identity, ...]:
     """Return the role of an add-on that calls AWS, where the file gives it none."""
-    if name not in roleless_addons(scope.config):
+    known = known_role(name)
+    if known is None or name not in roleless_addons(scope.config):
         return ()
-    account, policy = CALL_AWS[name]
-    permissions = Permissions(well_known=(policy,), boundary_arn=given.permissions_boundary)
-    return (_account(POD_IDENTITY if by_pods else IRSA, account, permissions, given),)
+    permissions = Permissions(well_known=(known.policy,), boundary_arn=given.permissions_boundary)
+    return (_account(POD_IDENTITY if by_pods else IRSA, known, permissions, given),)
 
 
-def _account(kind: str, name: str, permissions: Permissions, given: identity.Addon) -> Identity:
+def _account(
+    kind: str, known: AddonRole, permissions: Permissions, given: identity.Addon
+) -> Identity:
     return Identity(
         kind=kind,
-        namespace=_namespace(given, SYSTEM_NAMESPACE),
-        name=name,
+        namespace=_namespace(given, known.namespace),
+        name=known.account,
         permissions=permissions,
         create_account=False,
     )

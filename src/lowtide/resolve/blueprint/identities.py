@@ -14,10 +14,10 @@ from lowtide.resolve.addon_roles import (
     own_accounts,
 )
 from lowtide.resolve.blueprint.scope import SAME_NAME_TWICE, Scope
+from lowtide.resolve.ready_policies import well_known
 from lowtide.spec.clusterconfig.identity import (
     PodIdentityAssociation,
     ServiceAccount,
-    WellKnownPolicies,
 )
 
 #: The ready-made permissions of what lowtide installs: eksctl's key for the one, a key of ours for the other.
@@ -36,12 +36,6 @@ def identities(scope: Scope) -> tuple[Identity, ...]:
         *map(pod_identity, iam.pod_identity_associations),
         *map(_own, own_accounts(scope.config, scope.cluster.node_groups)),
     )
-
-
-def well_known(policies: WellKnownPolicies) -> tuple[str, ...]:
-    """Return the keys of the ready-made policies that are switched on."""
-    fields = type(policies).model_fields
-    return tuple(str(one.alias) for name, one in fields.items() if getattr(policies, name))
 
 
 def pod_identity(one: PodIdentityAssociation) -> Identity:

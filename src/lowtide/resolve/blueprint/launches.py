@@ -126,9 +126,8 @@ def _iops(volume: AdditionalVolume) -> int | None:
 
 
 def _shell(scope: Scope, at: GroupAt) -> dict[str, Any]:
-    """SSH as eksctl has it: a key switches it on, and only an own ``allow: false`` off again."""
     ssh = at.group.ssh
-    if not allows_ssh(at.group):
+    if not ssh.is_allowed:
         return {}
     if not (ssh.public_key or ssh.public_key_name):
         key = "publicKeyPath" if ssh.public_key_path else "allow"
@@ -144,18 +143,10 @@ def _shell(scope: Scope, at: GroupAt) -> dict[str, Any]:
     }
 
 
-def allows_ssh(group: AnyGroup) -> bool:
-    """Return whether nodes of the group take SSH."""
-    ssh = group.ssh
-    if ssh.allow is None:
-        return bool(ssh.public_key or ssh.public_key_name or ssh.public_key_path)
-    return ssh.allow
-
-
 def _bottlerocket(group: AnyGroup) -> dict[str, Any]:
     """Return the section as it stands; SSH goes through the admin container, so it switches that on."""
     section = _document(group.bottlerocket)
-    is_open = group.ami_family in facts.BOTTLEROCKET and allows_ssh(group)
+    is_open = group.ami_family in facts.BOTTLEROCKET and group.ssh.is_allowed
     return {"enableAdminContainer": True, **section} if is_open else section
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from lowtide import catalog
 from lowtide.model.blueprint import Network, Subnet
 from lowtide.resolve.blueprint.scope import NEEDS_AN_ACCOUNT, WRONG_NETWORK, Scope
-from lowtide.resolve.network import nat_zones
+from lowtide.resolve.network import makes_network, nat_zones
 from lowtide.spec.clusterconfig.network import Subnet as GivenSubnet
 from lowtide.spec.document import PathInFile
 
@@ -22,7 +22,7 @@ _MOST_ZONES = 8
 def network(scope: Scope) -> Network:
     """Return the network; NAT gateways as the file says, none where nothing would use them."""
     vpc = scope.config.vpc
-    exists = bool(vpc.id or vpc.subnets.zones)
+    exists = not makes_network(scope.config)
     return Network(
         cidr=_cidr(scope, exists=exists),
         vpc_id=vpc.id,

@@ -8,6 +8,7 @@ LT225 same-name-twice      two add-ons, associations or roles that AWS would tak
 LT226 missing-device-name  a further volume that EC2 would not know where to attach
 LT227 no-access-entries    an authentication mode in which no node could join
 LT228 not-in-an-add-on     a setting of pod identity that EKS does not take for an add-on
+LT229 unavailable-policy   a ready-made policy that lowtide does not have (resolve.ready_policies: ``check`` warns of it)
 """
 
 from __future__ import annotations

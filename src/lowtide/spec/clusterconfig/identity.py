@@ -107,8 +107,19 @@ class PodIdentityAssociation(Section):
         )
 
 
+class AddonPodIdentityAssociation(PodIdentityAssociation):
+    """A service account of an add-on with an IAM role (EKS Pod Identity); without a namespace it is in the add-on's.
+
+    eksctl's published schema and user guide ("EKS Pod Identity associations") leave the namespace out, and EKS takes none; only its
+    validation at v0.230.0 (addon.go) wants one all the same.
+    """
+
+    namespace: str = ""
+
+
 ServiceAccounts = Many[ServiceAccount]
 PodIdentityAssociations = Many[PodIdentityAssociation]
+AddonPodIdentityAssociations = Many[AddonPodIdentityAssociation]
 
 
 class ClusterIam(Section):
@@ -211,7 +222,7 @@ class Addon(Section):
     attach_policy: FreeForm | None = None
     well_known_policies: WellKnownPolicies = omitted(WellKnownPolicies)
     permissions_boundary: str = ""
-    pod_identity_associations: PodIdentityAssociations = ()
+    pod_identity_associations: AddonPodIdentityAssociations = ()
     use_default_pod_identity_associations: bool = False
     namespace_config: AddonNamespace | None = None
     tags: Tags = Field(default_factory=dict)

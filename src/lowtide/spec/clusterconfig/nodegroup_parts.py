@@ -129,6 +129,13 @@ class Ssh(Section):
     source_security_group_ids: Texts = Field(default=(), alias="sourceSecurityGroupIds")
     enable_ssm: bool = Field(default=True, alias="enableSsm")
 
+    @property
+    def is_allowed(self) -> bool:
+        """Whether nodes take SSH: a key switches it on, and only an own ``allow: false`` off again."""
+        if self.allow is None:
+            return bool(self.public_key or self.public_key_name or self.public_key_path)
+        return self.allow
+
 
 class SecurityGroups(Section):
     """Security groups of the nodes."""

@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field
 
-from lowtide.model.kube import Taint
+from lowtide.model.taints import Taint
 from lowtide.spec.clusterconfig import facts
 from lowtide.spec.clusterconfig.nodegroup_parts import (
     AdditionalVolume,
