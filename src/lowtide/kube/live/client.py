@@ -1,0 +1,310 @@
+"""One cluster's API as plain dicts in and out, over lightkube.
+
+Why it exists: everything above works on the JSON form of objects, as manifests do. Connections, TLS, kubeconfig (with
+its exec plug-ins) and watches are lightkube's.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx2
+import lightkube
+from lightkube.core import resource
+from lightkube.core.exceptions import ApiError
+from lightkube.generic_resource import create_global_resource, create_namespaced_resource
+from lightkube.types import PatchType
+
+from lowtide.kube.live.kinds import Kind, kind_of
+from lowtide.model.errors import KubernetesError
+
+Object = dict[str, Any]
+JsonPatch = list[Object]
+
+#: The field manager of everything that lowtide applies (server-side apply, Kubernetes documentation).
+MANAGER = "lowtide"
+
+_NOT_FOUND = 404
+_CONFLICT = 409
+_GONE = 410
+_TOO_MANY_REQUESTS = 429
+_TIMEOUT_S = 15.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """All objects of a kind, and the version from which a watch goes on."""
+
+    items: tuple[Object, ...]
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One line of a watch: ``ADDED``, ``MODIFIED``, ``DELETED`` or ``BOOKMARK``, and the object."""
+
+    type: str
+    object: Object
+
+
+class WatchExpired(KubernetesError):  # noqa: N818 - the answer to it is to list again, not to give up
+    """The version to watch from is too old: list again."""
+
+
+class Cluster:
+    """A connection to one API server. Thread-safe, as its HTTP client is.
+
+    Every method raises KubernetesError with the server's own words when it says no or cannot be reached.
+    """
+
+    def __init__(self, client: lightkube.Client, where: str) -> None:
+        # lightkube's overloads tell global kinds from namespaced ones by type, which a table of kinds cannot.
+        self._client: Any = client
+        self._where = where
+
+    @classmethod
+    def connect(cls, kubeconfig: Path, *, context: str | None = None) -> Self:
+        """Connect by a kubeconfig file; nothing is sent yet."""
+        where = f"{kubeconfig}, context {context}" if context else str(kubeconfig)
+        try:
+            config = lightkube.KubeConfig.from_file(kubeconfig).get(context)
+        except (lightkube.ConfigError, OSError) as error:
+            raise KubernetesError(
+                "the kubeconfig cannot be used",
+                where=where,
+                why=str(error),
+                fix="write it with: aws eks update-kubeconfig --name CLUSTER",
+            ) from error
+        if config is None:
+            raise KubernetesError(
+                "the kubeconfig has no such context",
+                where=where,
+                fix="kubectl config get-contexts lists them",
+            )
+        client = lightkube.Client(
+            config=config,
+            field_manager=MANAGER,
+            timeout=httpx2.Timeout(_TIMEOUT_S),
+            trust_env=False,
+        )
+        return cls(client, where)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def get(self, kind: Kind, name: str, namespace: str | None = None) -> Object | None:
+        """Return an object, None where there is none of that name."""
+        try:
+            return _plain(self._client.get(_resource(kind), name, **_in(kind, namespace)))
+        except ApiError as error:
+            if error.status.code == _NOT_FOUND:
+                return None
+            raise self._refused(f"{kind.name} {name}", error) from error
+        except httpx2.HTTPError as error:
+            raise self._unreachable(error) from error
+
+    def list(
+        self, kind: Kind, *, namespace: str | None = None, labels: Mapping[str, str] | None = None
+    ) -> Listing:
+        """Return all objects of a kind, of every namespace unless one is given."""
+        scope = {"namespace": namespace or "*"} if kind.namespaced else {}
+        try:
+            found = self._client.list(_resource(kind), labels=dict(labels or {}) or None, **scope)
+            items = tuple(_plain(one) for one in found)
+            return Listing(items=items, version=found.resourceVersion)
+        except ApiError as error:
+            raise self._refused(kind.plural, error) from error
+        except httpx2.HTTPError as error:
+            raise self._unreachable(error) from error
+
+    def watch(
+        self, kind: Kind, version: str, *, namespace: str | None = None, timeout_s: int = 300
+    ) -> Iterator[Change]:
+        """Yield what changes after a version, until the server ends the watch.
+
+        Raises:
+            WatchExpired: the version is too old.
+        """
+        scope = {"namespace": namespace or "*"} if kind.namespaced else {}
+        try:
+            for change, obj in self._client.watch(
+                _resource(kind), resource_version=version, server_timeout=timeout_s, **scope
+            ):
+                yield Change(type=change, object=_plain(obj))
+        except ApiError as error:
+            if error.status.code == _GONE:
+                raise WatchExpired(
+                    "the watch is too old", where=self._where, why=str(error)
+                ) from error
+            raise self._refused(f"watch of {kind.plural}", error) from error
+        except httpx2.HTTPError as error:
+            raise self._unreachable(error) from error
+
+    def create(self, obj: Object) -> Object:
+        """Create an object and return it as the server keeps it."""
+        kind = kind_of(obj)
+        return self._send("create", obj, lambda: self._client.create(_of(kind, obj)))
+
+    def apply(self, obj: Object, *, manager: str = MANAGER, force: bool = True) -> Object:
+        """Apply an object by server-side apply and return it as the server keeps it."""
+        kind = kind_of(obj)
+        return self._send(
+            "apply",
+            obj,
+            lambda: self._client.apply(_of(kind, obj), field_manager=manager, force=force),
+        )
+
+    def patch(
+        self,
+        kind: Kind,
+        name: str,
+        patch: Object | JsonPatch,
+        *,
+        namespace: str | None = None,
+        status: bool = False,
+    ) -> Object:
+        """Patch an object, or its status: a dict is a strategic merge, a list a JSON patch."""
+        cls = _status(kind) if status else _resource(kind)
+        how = PatchType.JSON if isinstance(patch, list) else PatchType.STRATEGIC
+        send = functools.partial(
+            self._client.patch, cls, name, patch, patch_type=how, **_in(kind, namespace)
+        )
+        return self._send("patch", {"kind": kind.name, "metadata": {"name": name}}, send)
+
+    def replace_status(self, obj: Object) -> Object:
+        """Replace the status of an object; its resourceVersion, where given, must still hold."""
+        kind = kind_of(obj)
+        status = _status(kind)(obj)
+        return self._send("update", obj, lambda: self._client.replace(status))
+
+    def delete(
+        self, kind: Kind, name: str, *, namespace: str | None = None, grace_s: int | None = None
+    ) -> bool:
+        """Delete an object; False where it was not there."""
+        try:
+            self._client.delete(_resource(kind), name, grace_period=grace_s, **_in(kind, namespace))
+        except ApiError as error:
+            if error.status.code == _NOT_FOUND:
+                return False
+            raise self._refused(f"{kind.name} {name}", error) from error
+        except httpx2.HTTPError as error:
+            raise self._unreachable(error) from error
+        return True
+
+    def evict(self, namespace: str, name: str) -> bool:
+        """Evict a pod (policy/v1 Eviction); False while a PodDisruptionBudget forbids it, True also when it is gone."""
+        body = _Eviction(
+            apiVersion="policy/v1",
+            kind="Eviction",
+            metadata={"name": name, "namespace": namespace},
+        )
+        try:
+            self._client.create(body, name, namespace=namespace)
+        except ApiError as error:
+            if error.status.code in {_NOT_FOUND, _TOO_MANY_REQUESTS}:
+                return error.status.code == _NOT_FOUND
+            raise self._refused(f"eviction of {namespace}/{name}", error) from error
+        except httpx2.HTTPError as error:
+            raise self._unreachable(error) from error
+        return True
+
+    def _send(self, verb: str, obj: Mapping[str, Any], send: Any) -> Object:
+        subject = f"{obj.get('kind')} {obj.get('metadata', {}).get('name', '')}"
+        try:
+            return _plain(send())
+        except ApiError as error:
+            raise self._refused(f"{verb} {subject}", error) from error
+        except httpx2.HTTPError as error:
+            raise self._unreachable(error) from error
+
+    def _refused(self, what: str, error: ApiError) -> KubernetesError:
+        if error.status.code == _CONFLICT:
+            return Conflict(f"Kubernetes refused: {what}", where=self._where, why=str(error))
+        return KubernetesError(f"Kubernetes refused: {what}", where=self._where, why=str(error))
+
+    def _unreachable(self, error: httpx2.HTTPError) -> KubernetesError:
+        if isinstance(error, httpx2.HTTPStatusError):
+            why = f"it answered {error.response.status_code} {error.response.reason_phrase}"
+        else:
+            why = str(error) or type(error).__name__
+        return Unreachable("the API server cannot be reached", where=self._where, why=why)
+
+
+class Conflict(KubernetesError):  # noqa: N818 - the answer to it is to read again
+    """The object exists already, or has changed since it was read."""
+
+
+class Unreachable(KubernetesError):  # noqa: N818 - the answer to it is to try again
+    """No answer, or not one of the API's: the connection failed or the server is not ready."""
+
+
+class _Eviction(resource.NamespacedSubResource, dict[str, Any]):
+    """pods/eviction takes another kind than it belongs to, which lightkube's generic resources cannot say."""
+
+    _api_info = resource.ApiInfo(
+        resource=resource.ResourceDef("policy", "v1", "Eviction"),
+        parent=resource.ResourceDef("", "v1", "Pod"),
+        plural="pods",
+        verbs=["post"],
+        action="eviction",
+    )
+    apiVersion = "policy/v1"  # noqa: N815 - lightkube reads these two
+    kind = "Eviction"
+
+    @property
+    def metadata(self) -> Any:
+        """What lightkube reads of the object to post."""
+        return _Meta(self["metadata"]["name"], self["metadata"]["namespace"])
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any], *, lazy: bool = True) -> Self:  # noqa: ARG003 - lightkube's signature
+        return cls(content)
+
+    def to_dict(self, dict_factory: type[dict[str, Any]] = dict) -> Object:
+        return dict_factory(self)
+
+
+@dataclass(frozen=True, slots=True)
+class _Meta:
+    name: str
+    namespace: str
+
+
+@functools.cache
+def _resource(kind: Kind) -> Any:
+    make = create_namespaced_resource if kind.namespaced else create_global_resource
+    return make(kind.group, kind.version, kind.name, kind.plural)
+
+
+def _status(kind: Kind) -> Any:
+    return _resource(kind).Status
+
+
+def _of(kind: Kind, obj: Object) -> Any:
+    return _resource(kind)(obj)
+
+
+def _in(kind: Kind, namespace: str | None) -> dict[str, str]:
+    return {"namespace": namespace or "default"} if kind.namespaced else {}
+
+
+def _plain(obj: Any) -> Object:
+    plain: Object = obj.to_dict()
+    return plain

@@ -1,0 +1,220 @@
+"""What a request says of a group, as the configuration that ``cloud`` decides by.
+
+Why it exists: AWS takes types, zones and purchase options in several forms; the decisions know one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lowtide import catalog
+from lowtide.cloud.groups import GroupConfig, Offer
+from lowtide.local.aws.autoscaling.state import Group
+from lowtide.local.aws.box import Box
+from lowtide.local.aws.ec2.spot import price_usd_per_hour
+from lowtide.local.aws.ec2.templates import launch_version
+from lowtide.local.aws.errors import AwsError
+from lowtide.model.errors import InputError
+
+#: AWS's defaults of a mixed instances policy (API reference, InstancesDistribution).
+_DISTRIBUTION: Mapping[str, Any] = {
+    "OnDemandAllocationStrategy": "prioritized",
+    "OnDemandBaseCapacity": 0,
+    "OnDemandPercentageAboveBaseCapacity": 100,
+    "SpotAllocationStrategy": "lowest-price",
+}
+_STRATEGIES = ("lowest-price", "capacity-optimized", "capacity-optimized-prioritized", "price-capacity-optimized")  # fmt: skip
+_NEITHER = (
+    "Valid requests must contain either LaunchTemplate, LaunchConfigurationName, InstanceId or"
+    " MixedInstancesPolicy parameter."
+)
+
+
+def refuse(message: str) -> AwsError:
+    """Return Auto Scaling's error for a request that cannot be."""
+    return AwsError("ValidationError", message)
+
+
+def complete_settings(box: Box, group: Group) -> None:
+    """Check a group's settings and fill in what AWS fills in: template ids and names, zones, the policy's defaults.
+
+    Raises:
+        AwsError: the settings cannot be.
+    """
+    settings = group.settings
+    if settings.get("MixedInstancesPolicy"):
+        settings["MixedInstancesPolicy"] = _policy(box, group.region, settings["MixedInstancesPolicy"])  # fmt: skip
+        settings.pop("LaunchTemplate", None)
+    elif settings.get("LaunchTemplate"):
+        settings["LaunchTemplate"] = _specification(box, group.region, settings["LaunchTemplate"])
+    else:
+        raise refuse(_NEITHER)
+    group.subnets = _subnets(box, group)
+
+
+def config_of(box: Box, group: Group, *, smallest: int, largest: int, desired: int) -> GroupConfig:
+    """Return the configuration of a group with these sizes.
+
+    Raises:
+        AwsError: the sizes contradict each other, or no instance type is named.
+    """
+    if smallest < 0 or largest < 0:
+        raise refuse("Min and max size must be 0 or more")
+    if smallest > largest:
+        raise refuse(
+            f"Max bound, {largest}, must be greater than or equal to min bound, {smallest}"
+        )
+    if not smallest <= desired <= largest:
+        raise refuse(
+            f"Desired capacity:{desired} must be between the specified min size:{smallest} and max size:{largest}"
+        )
+    zones = tuple(group.subnets)
+    types = instance_types(box, group)
+    delays = box.settings.delays
+    boot_ms = int(delays.instance_in_service_s * 1000)
+    return GroupConfig(
+        name=group.name,
+        min_size=smallest,
+        max_size=largest,
+        desired=desired,
+        zones=zones,
+        offers=tuple(_offer(box, group.region, name, zones[0]) for name in types),
+        suspended_processes=frozenset(group.suspended),
+        spot_launch_ms=boot_ms,
+        on_demand_launch_ms=boot_ms,
+        terminate_ms=int(delays.terminate_s * 1000),
+        retry_ms=int(delays.launch_retry_s * 1000),
+        notice_ms=int(delays.interruption_notice_s * 1000),
+        balances_zones=True,
+        capacity_rebalance=bool(group.settings.get("CapacityRebalance")),
+        protects_new=bool(group.settings.get("NewInstancesProtectedFromScaleIn")),
+        **_purchase(box, group),
+    )
+
+
+def specification(group: Group, instance_type: str = "") -> dict[str, str]:
+    """Return the launch template that an instance type is launched from."""
+    if not group.is_mixed:
+        return dict(group.settings["LaunchTemplate"])
+    template = group.settings["MixedInstancesPolicy"]["LaunchTemplate"]
+    for one in template.get("Overrides", []):
+        if one.get("InstanceType") == instance_type and one.get("LaunchTemplateSpecification"):
+            return dict(one["LaunchTemplateSpecification"])
+    return dict(template["LaunchTemplateSpecification"])
+
+
+def instance_types(box: Box, group: Group) -> tuple[str, ...]:
+    """Return the types that a group may launch, in the order of its request."""
+    if group.is_mixed:
+        overrides = group.settings["MixedInstancesPolicy"]["LaunchTemplate"].get("Overrides", [])
+        if any("InstanceRequirements" in one for one in overrides):
+            raise refuse("The embedded AWS does not choose types by InstanceRequirements.")
+        names = tuple(one["InstanceType"] for one in overrides if one.get("InstanceType"))
+        if names:
+            return names
+    data = launch_version(box, group.region, specification(group))["LaunchTemplateData"]
+    if not data.get("InstanceType"):
+        raise refuse(
+            "You must use a valid fully-formed launch template. The request must contain the parameter InstanceType"
+        )
+    return (str(data["InstanceType"]),)
+
+
+def _purchase(box: Box, group: Group) -> dict[str, Any]:
+    if not group.is_mixed:
+        data = launch_version(box, group.region, specification(group))["LaunchTemplateData"]
+        market = data.get("InstanceMarketOptions", {})
+        if market.get("MarketType") != "spot":
+            return {"on_demand_percent": 100}
+        price = market.get("SpotOptions", {}).get("MaxPrice")
+        return {"on_demand_percent": 0, "max_spot_usd_per_hour": float(price) if price else None}
+    given = group.settings["MixedInstancesPolicy"]["InstancesDistribution"]
+    price = given.get("SpotMaxPrice")
+    return {
+        "on_demand_base": int(given["OnDemandBaseCapacity"]),
+        "on_demand_percent": int(given["OnDemandPercentageAboveBaseCapacity"]),
+        "on_demand_strategy": given["OnDemandAllocationStrategy"],
+        "allocation_strategy": given["SpotAllocationStrategy"],
+        "max_spot_usd_per_hour": float(price) if price else None,
+    }
+
+
+def _offer(box: Box, region: str, name: str, zone: str) -> Offer:
+    spot = price_usd_per_hour(region, name, zone, box.now())
+    try:
+        on_demand = catalog.offering(name, region).on_demand_usd_per_hour
+    except InputError:
+        on_demand = (
+            0.0  # without any price it is launched all the same: the box sells what it is asked for
+        )
+    return Offer(
+        instance_type=name, on_demand_usd_per_hour=on_demand, spot_usd_per_hour=spot or 0.0
+    )
+
+
+def _policy(box: Box, region: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    distribution = {**_DISTRIBUTION, **(given.get("InstancesDistribution") or {})}
+    if distribution["SpotAllocationStrategy"] not in _STRATEGIES:
+        raise refuse(f"Invalid SpotAllocationStrategy: {distribution['SpotAllocationStrategy']}")
+    if not 0 <= int(distribution["OnDemandPercentageAboveBaseCapacity"]) <= 100:
+        raise refuse("OnDemandPercentageAboveBaseCapacity must be between 0 and 100")
+    if distribution["SpotAllocationStrategy"] == "lowest-price":
+        distribution.setdefault("SpotInstancePools", 2)
+    template = dict(given.get("LaunchTemplate") or {})
+    if not template.get("LaunchTemplateSpecification"):
+        raise refuse(_NEITHER)
+    template["LaunchTemplateSpecification"] = _specification(
+        box, region, template["LaunchTemplateSpecification"], mixed=True
+    )
+    template["Overrides"] = [_override(box, region, one) for one in template.get("Overrides", [])]
+    return {"LaunchTemplate": template, "InstancesDistribution": distribution}
+
+
+def _override(box: Box, region: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    one = dict(given)
+    if one.get("LaunchTemplateSpecification"):
+        one["LaunchTemplateSpecification"] = _specification(
+            box, region, one["LaunchTemplateSpecification"], mixed=True
+        )
+    return one
+
+
+def _specification(
+    box: Box, region: str, given: Mapping[str, Any], *, mixed: bool = False
+) -> dict[str, str]:
+    try:
+        found = launch_version(box, region, given)
+    except AwsError as error:
+        raise refuse(
+            f"You must use a valid fully-formed launch template. {error.message}"
+        ) from error
+    if mixed and found["LaunchTemplateData"].get("InstanceMarketOptions"):
+        raise refuse(
+            "Incompatible launch template: You cannot use a launch template that is set to request Spot Instances"
+            " (InstanceMarketOptions) when you configure an Auto Scaling group with a mixed instances policy."
+        )
+    return {
+        "LaunchTemplateId": found["LaunchTemplateId"],
+        "LaunchTemplateName": found["LaunchTemplateName"],
+        "Version": str(given.get("Version") or "$Default"),
+    }
+
+
+def _subnets(box: Box, group: Group) -> dict[str, list[str]]:
+    ids = [one for one in str(group.settings.get("VPCZoneIdentifier") or "").split(",") if one.strip()]  # fmt: skip
+    if not ids:
+        zones = group.settings.get("AvailabilityZones") or []
+        if not zones:
+            raise refuse("At least one Availability Zone or VPC Subnet is required.")
+        return {str(zone): [] for zone in zones}
+    params = {"SubnetIds": [one.strip() for one in ids]}
+    try:
+        answer = box.call("ec2", "DescribeSubnets", params, region=group.region)
+    except AwsError as error:
+        raise refuse(error.message) from error
+    zone_of = {one["SubnetId"]: str(one["AvailabilityZone"]) for one in answer["Subnets"]}
+    found: dict[str, list[str]] = {}
+    for one in params["SubnetIds"]:
+        found.setdefault(zone_of[one], []).append(one)
+    return found

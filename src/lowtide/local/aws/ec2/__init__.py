@@ -1,0 +1,37 @@
+"""EC2 where moto is wrong or silent: phases and refusals of instances, spot prices, images, what is in use.
+
+Why it exists: everything else of EC2 (networks, volumes, tags) is moto's, which keeps it well.
+"""
+
+from __future__ import annotations
+
+from lowtide.local.aws.ec2 import images, instances, kinds, network, spot, templates
+from lowtide.local.aws.ec2.state import Ec2State
+from lowtide.local.aws.service import Service
+
+SERVICE = Service(
+    name="ec2",
+    operations={
+        "CreateLaunchTemplate": templates.create,
+        "CreateLaunchTemplateVersion": templates.create_version,
+        "DeleteSecurityGroup": network.delete_security_group,
+        "DeleteSubnet": network.delete_subnet,
+        "DescribeAvailabilityZones": network.describe_zones,
+        "DescribeImages": images.describe,
+        "DescribeInstanceStatus": instances.status,
+        "DescribeInstanceTypeOfferings": kinds.offerings,
+        "DescribeInstanceTypes": kinds.describe,
+        "DescribeInstances": instances.describe,
+        "DescribeLaunchTemplateVersions": templates.describe_versions,
+        "DescribeSpotPriceHistory": spot.history,
+        "GetSpotPlacementScores": spot.scores,
+        "RunInstances": instances.run,
+        "TerminateInstances": instances.terminate,
+    },
+    timers={
+        "gone": instances.on_gone,
+        "running": instances.on_running,
+        "terminated": instances.on_terminated,
+    },
+    state=Ec2State,
+)

@@ -1,0 +1,50 @@
+"""Asking moto from within EC2: the same call, with other parameters where ours must not reach it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from lowtide.local.aws.box import Box
+from lowtide.local.aws.errors import AwsError
+from lowtide.local.aws.service import Call
+
+
+def beneath(
+    box: Box, call: Call, *, operation: str = "", params: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return moto's answer to a call."""
+    if box.behind is None:
+        raise AwsError("InvalidAction", f"The embedded AWS does not serve ec2:{call.operation}.")
+    changed = dataclasses.replace(
+        call,
+        operation=operation or call.operation,
+        params=call.params if params is None else params,
+    )
+    return dict(box.behind.call(changed))
+
+
+def asked(filters: list[Mapping[str, Any]], name: str) -> list[str] | None:
+    """Return the values of a filter, None where it is not there."""
+    found = [one["Values"] for one in filters if one["Name"] == name]
+    return [value for values in found for value in values] if found else None
+
+
+def is_match(value: str, patterns: list[str] | None) -> bool:
+    """Return whether a value is one of a filter's, in which * and ? stand for any characters."""
+    import fnmatch  # noqa: PLC0415 - few calls have filters
+
+    return patterns is None or any(fnmatch.fnmatchcase(value, one) for one in patterns)
+
+
+def page(
+    items: list[dict[str, Any]], params: Mapping[str, Any], *, largest: int = 1000
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Return one page of a list, and the token of the next one as part of an answer."""
+    token = str(params.get("NextToken") or "0")
+    if not token.isdigit() or int(token) > len(items):
+        raise AwsError("InvalidNextToken", "The token provided is not valid.")
+    start = int(token)
+    end = start + min(int(params.get("MaxResults") or largest), largest)
+    return items[start:end], ({"NextToken": str(end)} if end < len(items) else {})

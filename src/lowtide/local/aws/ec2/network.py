@@ -1,0 +1,65 @@
+"""What EC2 refuses to delete, and the zones' further fields.
+
+Why it exists: moto deletes a subnet or a security group that is in use. `down` and CloudFormation are only right when
+they survive AWS's DependencyViolation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lowtide.local.aws.box import Box
+from lowtide.local.aws.ec2.beneath import beneath
+from lowtide.local.aws.errors import AwsError
+from lowtide.local.aws.service import Call
+
+
+def delete_subnet(box: Box, call: Call) -> Mapping[str, Any]:
+    """DeleteSubnet; not while a network interface is in it."""
+    subnet = call.params["SubnetId"]
+    if _interfaces(box, call, "subnet-id", subnet):
+        raise AwsError(
+            "DependencyViolation", f"The subnet '{subnet}' has dependencies and cannot be deleted."
+        )
+    return beneath(box, call)
+
+
+def delete_security_group(box: Box, call: Call) -> Mapping[str, Any]:
+    """DeleteSecurityGroup; not while a network interface has it, or a rule of another group names it."""
+    group = call.params.get("GroupId")
+    if group and (_interfaces(box, call, "group-id", group) or _is_named(box, call, group)):
+        raise AwsError("DependencyViolation", f"resource {group} has a dependent object")
+    return beneath(box, call)
+
+
+def describe_zones(box: Box, call: Call) -> Mapping[str, Any]:
+    """DescribeAvailabilityZones."""
+    answer = beneath(box, call)
+    zones = [
+        {
+            **one,
+            "OptInStatus": "opt-in-not-required",
+            "GroupName": f"{call.region}-zg-1",
+            "NetworkBorderGroup": call.region,
+        }
+        for one in answer["AvailabilityZones"]
+    ]
+    return {**answer, "AvailabilityZones": zones}
+
+
+def _interfaces(box: Box, call: Call, name: str, value: str) -> list[Any]:
+    params = {"Filters": [{"Name": name, "Values": [value]}]}
+    answer = beneath(box, call, operation="DescribeNetworkInterfaces", params=params)
+    return list(answer.get("NetworkInterfaces", []))
+
+
+def _is_named(box: Box, call: Call, group: str) -> bool:
+    answer = beneath(box, call, operation="DescribeSecurityGroups", params={})
+    return any(
+        pair.get("GroupId") == group
+        for one in answer.get("SecurityGroups", [])
+        if one["GroupId"] != group
+        for rule in (*one.get("IpPermissions", []), *one.get("IpPermissionsEgress", []))
+        for pair in rule.get("UserIdGroupPairs", [])
+    )

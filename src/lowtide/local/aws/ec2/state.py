@@ -1,0 +1,42 @@
+"""What EC2 knows of instances beyond moto: their phases, and what they count against a quota.
+
+Why it exists: in moto an instance runs at once and is terminated at once. On AWS both take time, and what is shutting
+down still holds its network interface; `down` and the autoscaler meet these phases.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+PENDING = "pending"
+RUNNING = "running"
+SHUTTING_DOWN = "shutting-down"
+TERMINATED = "terminated"
+#: No longer listed at all.
+GONE = "gone"
+CODES = {PENDING: 0, RUNNING: 16, SHUTTING_DOWN: 32, TERMINATED: 48}
+
+
+@dataclass(slots=True, kw_only=True)
+class Record:
+    """An instance. ``reason`` and ``words`` are EC2's StateReason, empty while nothing has happened."""
+
+    region: str
+    instance_type: str
+    zone: str
+    spot: bool
+    phase: str = PENDING
+    reason: str = ""
+    words: str = ""
+
+    @property
+    def counts(self) -> bool:
+        """Whether the instance counts against the quota: pending and running ones do."""
+        return self.phase in {PENDING, RUNNING}
+
+
+@dataclass(slots=True)
+class Ec2State:
+    """Every instance that was started, by id."""
+
+    instances: dict[str, Record] = field(default_factory=dict)
