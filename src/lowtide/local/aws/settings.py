@@ -43,7 +43,9 @@ class Settings:
     """Everything about a box that does not change while it runs.
 
     ``folder`` (0700) holds clusters, logs and the ownership record. ``state_file`` None keeps state in memory.
-    ``admission`` turns admission plug-ins of EKS's set on or off by name.
+    ``admission`` turns admission plug-ins of EKS's set on or off by name. ``binaries`` is a folder with the programs of
+    a control plane, looked into before PATH and the cache. ``autoscaler`` is the upstream Cluster Autoscaler's program;
+    without one, ours runs.
     """
 
     folder: Path
@@ -53,3 +55,5 @@ class Settings:
     admission: Mapping[str, bool] = field(default_factory=dict)
     region: str = "us-east-1"
     account: str = ACCOUNT
+    binaries: Path | None = None
+    autoscaler: Path | None = None
