@@ -63,9 +63,15 @@ class ChecksFailed(LowtideError):  # noqa: N818 - it reports failed checks, not 
 
 
 class AwsError(LowtideError):
-    """AWS refused a call."""
+    """AWS refused a call; ``code`` is AWS's own error code where it gave one."""
 
     exit_code: ClassVar[int] = 4
+
+    def __init__(
+        self, what: str, *, where: str = "", why: str = "", fix: str = "", code: str = ""
+    ) -> None:
+        super().__init__(what, where=where, why=why, fix=fix)
+        self.code = code
 
 
 class KubernetesError(LowtideError):
