@@ -53,7 +53,8 @@ def serving(wanted: Wanted) -> Iterator[Serving]:
     _check_extra()
     # Only a command that serves pays for moto and uvicorn.
     from lowtide.local.aws.settings import Settings  # noqa: PLC0415
-    from lowtide.local.serve import Serving, sweep  # noqa: PLC0415
+    from lowtide.local.box_folder import sweep  # noqa: PLC0415
+    from lowtide.local.serve import Serving  # noqa: PLC0415
 
     home = _home()
     home.mkdir(mode=0o700, parents=True, exist_ok=True)

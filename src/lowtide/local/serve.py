@@ -5,16 +5,14 @@ Why it exists: the services know one another by name only; this is the one place
 
 from __future__ import annotations
 
-import fcntl
 import importlib
 import importlib.util
-import json
 import os
 import secrets
 import shutil
 import threading
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal, Self
@@ -32,21 +30,19 @@ from lowtide.local.aws.eks.planes_port import (
     PlaneRequest,
     PlaneUp,
 )
-from lowtide.local.aws.front.admin import TOKEN_REVIEW_PORT, admin_door
+from lowtide.local.aws.eks.state import eks_state
+from lowtide.local.aws.front.admin import STATUS_PORT, TOKEN_REVIEW_PORT, admin_door
 from lowtide.local.aws.front.app import application
 from lowtide.local.aws.front.server import Server
 from lowtide.local.aws.moto_behind import MotoBehind
 from lowtide.local.aws.service import Service
 from lowtide.local.aws.settings import Settings
 from lowtide.local.aws.state_file import StateFile
+from lowtide.local.box_folder import CLUSTERS, DOOR_FILE, Door, lock
+from lowtide.local.controlplane.binaries import find_binaries
 from lowtide.local.controlplane.planes import Planes, PlaneSpec
-from lowtide.model.errors import LowtideError
+from lowtide.local.status import status_of
 
-#: Where the address and the token of a running box are, in its folder.
-DOOR_FILE = "door.json"
-#: Locked while a box runs; the system unlocks it however the box ends.
-LOCK_FILE = "box.lock"
-CLUSTERS = "clusters"
 #: ``real`` clusters have a control plane; with ``none`` they become active with an address where nobody answers.
 ControlPlaneKind = Literal["real", "none"]
 _SERVICES = (
@@ -81,31 +77,13 @@ def open_box(settings: Settings) -> Box:
     return box
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Door:
-    """How a running box is reached."""
-
-    url: str
-    token: str
-    pid: int
-
-    def write(self, folder: Path) -> None:
-        """Write it down where only this user reads it."""
-        path = folder / DOOR_FILE
-        new = path.with_suffix(".new")
-        new.unlink(missing_ok=True)
-        with os.fdopen(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
-            json.dump({"url": self.url, "token": self.token, "pid": self.pid}, file)
-        new.replace(path)
-
-
 class Serving:
     """A box that serves on a loopback port, from entering to leaving ``with``."""
 
     def __init__(
         self, settings: Settings, *, port: int = 0, planes: ControlPlaneKind = "none"
     ) -> None:
-        self._lock = _locked(settings.folder)
+        self._lock = lock(settings.folder)
         self._server = Server(port)
         self.stop_asked = threading.Event()
         self._planes: Planes | None = None
@@ -114,8 +92,13 @@ class Serving:
         try:
             self.box = open_box(settings)
             if planes == "real":
-                self._planes = Planes(settings.folder / CLUSTERS, admission=settings.admission)
+                self._planes = Planes(
+                    settings.folder / CLUSTERS,
+                    admission=settings.admission,
+                    binaries=partial(find_binaries, folder=settings.binaries),
+                )
                 self._planes.sweep()
+                _forget_deleted(self.box, settings.folder / CLUSTERS)
                 self._threads = PlaneThreads(self._start_plane, self._stop_plane)
                 self._objects = LiveObjects(self._kubeconfig)
                 self.box.ports[PLANES_PORT] = self._threads
@@ -124,6 +107,7 @@ class Serving:
             self._server.stop()
             os.close(self._lock)
             raise
+        self.box.ports[STATUS_PORT] = partial(status_of, self.box, self._planes, time.time())
         self.port = self._server.port
         self.door = Door(url=self._server.url, token=secrets.token_urlsafe(32), pid=os.getpid())
 
@@ -186,39 +170,16 @@ class Serving:
         return None if plane is None else plane.admin_kubeconfig
 
 
-def sweep(folder: Path) -> bool:
-    """Clean up after a box that was killed: its processes, then its folder. False: it still runs.
-
-    Raises:
-        OSError: the folder cannot be read or removed.
-    """
-    try:
-        lock = _locked(folder)
-    except LowtideError:
-        return False
-    try:
-        if (folder / CLUSTERS).is_dir():
-            Planes(folder / CLUSTERS).sweep()
-        shutil.rmtree(folder, ignore_errors=True)
-    finally:
-        os.close(lock)
-    return True
-
-
-def _locked(folder: Path) -> int:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = os.open(folder / LOCK_FILE, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        raise LowtideError(
-            "Another box runs in this folder",
-            where=str(folder),
-            why=f"{LOCK_FILE} is locked",
-            fix="stop it: lowtide local fault stop",
-        ) from None
-    return lock
+def _forget_deleted(box: Box, clusters: Path) -> None:
+    """Remove the data of clusters that were deleted while the box was killed."""
+    kept = {
+        f"{region}.{name}"
+        for (region, name), one in eks_state(box).clusters.items()
+        if one.status != "DELETING"
+    }
+    for folder in clusters.iterdir():
+        if folder.name not in kept:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _services() -> list[Service]:

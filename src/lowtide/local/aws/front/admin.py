@@ -30,6 +30,8 @@ Handler = Callable[[Box, Request, Any], Mapping[str, Any]]
 #: Under this name EKS puts into ``box.ports`` who answers TokenReviews: (region, cluster, secret, review) -> review.
 #: It raises AwsError when the secret is not the cluster's.
 TOKEN_REVIEW_PORT = "eks.token-review"  # noqa: S105 - a name
+#: Under this name the box puts a function that returns its status as JSON values.
+STATUS_PORT = "status"
 
 
 def admin_door(box: Box, *, token: str, stop: Callable[[], None]) -> ASGIApp:
@@ -48,6 +50,7 @@ def admin_door(box: Box, *, token: str, stop: Callable[[], None]) -> ASGIApp:
         routes=[
             route("/health", "GET", _health),
             route("/state", "GET", _state),
+            route("/status", "GET", _status),
             route("/stop", "POST", stopped, in_loop=True),
             route("/faults", "GET", _list_faults),
             route("/faults", "POST", _add_fault),
@@ -122,6 +125,14 @@ def _state(box: Box, _request: Request, _body: Any) -> Mapping[str, Any]:
             "account": box.settings.account,
             "speed": box.settings.speed,
         }
+
+
+def _status(box: Box, _request: Request, _body: Any) -> Mapping[str, Any]:
+    status = box.ports.get(STATUS_PORT)
+    if status is None:
+        raise AwsError("NotServed", "this box has no status", status=404)
+    answer: Mapping[str, Any] = status()
+    return answer
 
 
 def _list_faults(box: Box, _request: Request, _body: Any) -> Mapping[str, Any]:
