@@ -112,11 +112,10 @@ def terminate_instance(
         )
     if found.lifecycle is Lifecycle.TERMINATING:
         return state, ()
-    if decrement and old.desired <= old.config.min_size:
+    units = old.config.units((found,)) if decrement else 0
+    if decrement and old.desired - units < old.config.min_size:
         return _below_minimum(old.config)
-    lowered = dataclasses.replace(
-        old, desired=old.desired - 1 if decrement else old.desired, failing=None
-    )
+    lowered = dataclasses.replace(old, desired=old.desired - units, failing=None)
     leaving, effect = _terminate(lowered, found)
     state, more = _reconcile(state, leaving, now_ms)
     return state, (effect, *more)
@@ -144,10 +143,11 @@ def cancel_launch(
 ) -> Change | Rejected:
     """Give up a launch under way, as terminating a Pending instance does."""
     old = state.groups[group]
-    if decrement and old.desired <= old.config.min_size:
+    given_up = [one for one in old.launches if one.id == launch_id]
+    desired = old.desired - old.config.units(given_up) if decrement else old.desired
+    if decrement and desired < old.config.min_size:
         return _below_minimum(old.config)
     rest = tuple(one for one in old.launches if one.id != launch_id)
-    desired = old.desired - 1 if decrement else old.desired
     return _reconcile(state, dataclasses.replace(old, launches=rest, desired=desired), now_ms)
 
 
@@ -156,10 +156,11 @@ def detach(
 ) -> Change | Rejected:
     """Let an instance leave its group and run on (DetachInstances)."""
     old = state.groups[group]
-    if decrement and old.desired <= old.config.min_size:
+    leaving = [one for one in old.instances if one.id == instance_id]
+    desired = old.desired - old.config.units(leaving) if decrement else old.desired
+    if decrement and desired < old.config.min_size:
         return _below_minimum(old.config)
     rest = tuple(one for one in old.instances if one.id != instance_id)
-    desired = old.desired - 1 if decrement else old.desired
     return _reconcile(state, dataclasses.replace(old, instances=rest, desired=desired), now_ms)
 
 
@@ -300,12 +301,14 @@ def _launch(state: AutoScaling, group: GroupState, missing: int, now_ms: int) ->
         return _with(state, group), ()
     effects: list[Effect] = []
     next_launch = state.next_launch
-    for left in range(missing, 0, -1):
+    left = missing
+    while left > 0:
         group, launch = _begin(group, next_launch, now_ms)
         if launch is None:
             group, failed = _fail(group, left, now_ms)
             effects.extend(failed)
             break
+        left -= config.units((launch,))
         next_launch += 1
         delay_ms = config.launch_ms(launch.capacity_type)
         effects.append(LaunchDue(group=config.name, launch_id=launch.id, after_ms=delay_ms))
@@ -327,7 +330,8 @@ def _begin(group: GroupState, launch_id: int, now_ms: int) -> tuple[GroupState, 
     }
     for index in _zone_order(group):
         zone = config.zones[index]
-        type_name = next((one for one in types if (zone, one) not in refused), None)
+        open_types = [one for one in types if (zone, one) not in refused]
+        type_name = purchase.spread(group, bought_as, zone, open_types)
         if zone in shut or type_name is None:
             continue
         launch = Launch(
@@ -354,7 +358,8 @@ def _zone_order(group: GroupState) -> list[int]:
 
 
 def _fail(group: GroupState, count: int, now_ms: int) -> tuple[GroupState, tuple[Effect, ...]]:
-    name = group.config.name
+    config = group.config
+    name = config.name
     windows = _open_windows(group, now_ms)
     code = windows[0].code if windows else "SpotMaxPriceTooLow"
     if group.refused:
@@ -362,13 +367,13 @@ def _fail(group: GroupState, count: int, now_ms: int) -> tuple[GroupState, tuple
     silent = all(one.silent for one in windows) if windows else False
     failed = LaunchFailed(group=name, count=count, code=code, silent=silent)
     effects: list[Effect] = []
-    if failed != group.failing:
+    if failed != group.failing or config.repeats_failures:
         effects.append(failed)
         if not silent:
             activity = ScalingActivity(start_ms=now_ms, failed=True, description=code)
             group = _log(group, activity)
     if not group.retry_due:
-        effects.append(RetryDue(group=name, after_ms=group.config.retry_ms))
+        effects.append(RetryDue(group=name, after_ms=config.retry_ms))
     return dataclasses.replace(group, retry_due=True, failing=failed), tuple(effects)
 
 
@@ -396,26 +401,30 @@ def _appear(
 
 
 def _shrink(state: AutoScaling, group: GroupState, surplus: int) -> Change:
+    """Give up launches, then instances; with weights nothing whose loss would leave less than the desired capacity."""
     effects: list[Effect] = []
-    cancelled = min(surplus, len(group.launches))
+    kept = list(group.launches)
+    while kept and group.config.units(kept[-1:]) <= surplus:
+        surplus -= group.config.units((kept.pop(),))
+    cancelled = len(group.launches) - len(kept)
     if cancelled:
-        kept = group.launches[: len(group.launches) - cancelled]
-        group = dataclasses.replace(group, launches=kept)
+        group = dataclasses.replace(group, launches=tuple(kept))
         effects.append(LaunchCancelled(group=group.config.name, count=cancelled))
     if "Terminate" not in group.config.suspended_processes:
-        for _ in range(surplus - cancelled):
-            leaving = _next_to_leave(group)
+        while surplus > 0:
+            leaving = _next_to_leave(group, surplus)
             if leaving is None:
                 break
+            surplus -= group.config.units((leaving,))
             group, effect = _terminate(group, leaving)
             effects.append(effect)
     return _with(state, group), tuple(effects)
 
 
-def _next_to_leave(group: GroupState) -> Instance | None:
+def _next_to_leave(group: GroupState, surplus: int) -> Instance | None:
     """Return the oldest unprotected instance; in a group that balances zones, of the zone that has the most."""
     live = [one for one in group.instances if one.lifecycle is not Lifecycle.TERMINATING]
-    free = [one for one in live if not one.protected]
+    free = [one for one in live if not one.protected and group.config.units((one,)) <= surplus]
     if not group.config.balances_zones or not free:
         return free[0] if free else None
     held = [one.zone for one in live]

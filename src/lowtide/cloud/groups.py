@@ -8,7 +8,7 @@ Delays are relative to the event (``after_ms``): whoever has the clock decides w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from lowtide.model.asg import Instance, InstanceShape, Lifecycle, ScalingActivity
@@ -18,12 +18,15 @@ from lowtide.model.asg import Instance, InstanceShape, Lifecycle, ScalingActivit
 class Offer:
     """An instance type a group may launch, with prices in USD per hour.
 
-    ``spot_usd_per_hour`` None means that spot is not offered at a known price.
+    ``spot_usd_per_hour`` None means that spot is not offered at a known price. ``weight`` is how many units of desired
+    capacity one instance is. ``spot_depth`` tells how much spare spot capacity there is, more is deeper; None is unknown.
     """
 
     instance_type: str
     on_demand_usd_per_hour: float = 0.0
     spot_usd_per_hour: float | None = None
+    weight: int = 1
+    spot_depth: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +37,9 @@ class GroupConfig:
     size at the start. Delays are whole milliseconds; launch delays run from the request to InService.
 
     ``balances_zones`` launches where the group has the fewest instances; without it zones take turns. With
-    ``capacity_rebalance`` an instance that got notice is replaced before it is taken.
+    ``capacity_rebalance`` an instance that got notice is replaced before it is taken. ``spot_pools`` is over how many of the
+    cheapest types the strategy ``lowest-price`` spreads spot in a zone. With ``repeats_failures`` each retry that fails as
+    the one before leaves an activity of its own, as on AWS.
     """
 
     name: str
@@ -59,6 +64,18 @@ class GroupConfig:
     balances_zones: bool = False
     capacity_rebalance: bool = False
     protects_new: bool = False
+    spot_pools: int = 1
+    repeats_failures: bool = False
+
+    @property
+    def is_weighted(self) -> bool:
+        """Whether some instance type is more than one unit of capacity."""
+        return any(one.weight != 1 for one in self.offers)
+
+    def units(self, held: Iterable[Instance | Launch]) -> int:
+        """Return how many units of desired capacity instances or launches are."""
+        weights = {one.instance_type: one.weight for one in self.offers if one.weight != 1}
+        return sum(weights.get(one.instance_type, 1) for one in held)
 
     def launch_ms(self, capacity_type: str) -> int:
         """Return the delay from a launch to InService."""
@@ -123,13 +140,15 @@ class GroupState:
 
     @property
     def live(self) -> int:
-        """Number of instances that are not terminating."""
-        return sum(1 for one in self.instances if one.lifecycle is not Lifecycle.TERMINATING)
+        """Capacity of the instances that are not terminating: their number, or with weights their units."""
+        here = (one for one in self.instances if one.lifecycle is not Lifecycle.TERMINATING)
+        return self.config.units(here)
 
     @property
     def missing(self) -> int:
         """Desired capacity without a live instance or a launch; negative means too many."""
-        return self.desired - self.live + len(self.leaving_at_risk) - len(self.launches)
+        units = self.config.units
+        return self.desired - self.live + units(self.leaving_at_risk) - units(self.launches)
 
     @property
     def leaving_at_risk(self) -> tuple[Instance, ...]:
