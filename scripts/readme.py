@@ -25,7 +25,7 @@ BLOCK = re.compile(
 def printed(block: re.Match[str]) -> str:
     """Return a block with what its command prints, up to the line that starts with the mark's words."""
     command = [sys.executable, "-m", *shlex.split(block["command"])]
-    environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "100"}
+    environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "100", "LOWTIDE_PRICES": "bundled"}
     ran = subprocess.run(  # noqa: S603 - our own commands, from our own page
         command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )

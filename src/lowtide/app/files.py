@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from lowtide.app.price_cache import fresh_prices
 from lowtide.app.stack_names import stack_name_findings
 from lowtide.model.cluster import ResolvedCluster
 from lowtide.model.errors import InputError
@@ -99,7 +100,7 @@ def load(inputs: Inputs) -> Loaded:
     readable = not reading.findings
     cluster = None
     if file is not None and policy is not None:
-        cluster = reading.attempt(lambda: resolve_cluster(file, policy), inputs.cluster)
+        cluster = reading.attempt(lambda: _resolved(file, policy), inputs.cluster)
     if cluster is not None:
         reading.findings.extend(cluster.warnings)
     if file is not None:
@@ -153,7 +154,11 @@ def refuse_unresolvable(text: str, file: str) -> None:
     """
     beside = Inputs(cluster=file).policy_path if file != STDIN else None
     policy, _ = _policy_file(beside)
-    resolve_cluster(read_cluster(text, file), policy)
+    _resolved(read_cluster(text, file), policy)
+
+
+def _resolved(file: ClusterFile, policy: Policy) -> ResolvedCluster:
+    return resolve_cluster(file, policy, fresh_prices(file.config.region))
 
 
 @dataclass(slots=True)

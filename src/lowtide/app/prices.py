@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lowtide.app.price_cache import fresh_prices
 from lowtide.app.regions import checked_region
-from lowtide.catalog.offerings import price_rows
+from lowtide.catalog.offerings import price_dates, price_rows
+from lowtide.catalog.tables import Source as TableSource
 from lowtide.catalog.tables import sources
 from lowtide.catalog.types import instance_type
-from lowtide.model.catalog import PriceRow
+from lowtide.model.catalog import PriceDates, PriceRow
 from lowtide.model.errors import InputError
 
 #: The catalog's tables that the list is made from; volumes, NAT and addresses are not in it.
+_PRICE_LIST = "AWS Price List, Linux, bundled figures where a type is not in it"
+_SPOT_HISTORY = (
+    "EC2 spot price history, mean of the zones, bundled figures where a type is not in it"
+)
 _TABLES = ("instance_types.csv", "on_demand.csv", "spot.csv", "retired.csv")
 
 
@@ -31,6 +37,7 @@ class PriceList:
     region: str
     rows: tuple[PriceRow, ...]
     sources: tuple[Source, ...]
+    dates: PriceDates
 
     @property
     def priced_as(self) -> tuple[str, ...]:
@@ -52,9 +59,11 @@ def prices(region: str, *, gpu: str = "", types: tuple[str, ...] = ()) -> PriceL
     checked_region(region, where="--region", command="lowtide prices --region")
     for name in types:
         instance_type(name)
+    fresh = fresh_prices(region)
+    dates = price_dates(region, fresh)
     rows = tuple(
         row
-        for row in price_rows(region)
+        for row in price_rows(region, fresh=fresh)
         if _has_gpu(row, gpu.lower()) and (not types or row.instance_type.name in types)
     )
     if not rows:
@@ -62,12 +71,19 @@ def prices(region: str, *, gpu: str = "", types: tuple[str, ...] = ()) -> PriceL
     return PriceList(
         region=region,
         rows=rows,
-        sources=tuple(
-            Source(column=f"{one.file}:{one.column}", source=one.source, dated=one.dated)
-            for one in sources()
-            if one.file in _TABLES
-        ),
+        sources=tuple(_source(one, dates) for one in sources() if one.file in _TABLES),
+        dates=dates,
     )
+
+
+def _source(one: TableSource, dates: PriceDates) -> Source:
+    """Return where a column comes from: of prices that AWS was asked for, not the bundled table."""
+    column = f"{one.file}:{one.column}"
+    if column == "on_demand.csv:usd_per_hour" and dates.on_demand_refreshed:
+        return Source(column=column, source=_PRICE_LIST, dated=dates.on_demand)
+    if column == "spot.csv:savings_percent" and dates.spot_refreshed:
+        return Source(column=column, source=_SPOT_HISTORY, dated=dates.spot)
+    return Source(column=column, source=one.source, dated=one.dated)
 
 
 def _nothing_found(gpu: str, types: tuple[str, ...]) -> InputError:

@@ -8,7 +8,14 @@ What it must not know: the user's files, and the network.
 from __future__ import annotations
 
 from lowtide.catalog.ami import image_kind, resolve_ami
-from lowtide.catalog.offerings import PRICED_REGION, offering, offerings, price_rows
+from lowtide.catalog.offerings import (
+    NO_FRESH,
+    PRICED_REGION,
+    offering,
+    offerings,
+    price_dates,
+    price_rows,
+)
 from lowtide.catalog.prices import (
     control_plane_usd_per_hour,
     service_prices,
@@ -35,6 +42,7 @@ from lowtide.catalog.zones import chosen_zones, is_zone_of
 
 __all__ = [
     "DEVICE_PLUGIN_IMAGE",
+    "NO_FRESH",
     "PRICED_REGION",
     "TERMINATION_HANDLER_IMAGE",
     "VERSIONS",
@@ -52,6 +60,7 @@ __all__ = [
     "nvidia_types",
     "offering",
     "offerings",
+    "price_dates",
     "price_rows",
     "resolve_ami",
     "runnable_type",

@@ -114,6 +114,16 @@ def policy_option(verb: Verb) -> Verb:
     )(verb)
 
 
+def profile_option(verb: Verb) -> Verb:
+    """Add ``--profile``, the AWS profile to use."""
+    return click.option(
+        "--profile",
+        metavar="NAME",
+        default=None,
+        help="AWS profile.  [default: what AWS_PROFILE or the environment says]",
+    )(verb)
+
+
 def _seed(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
     if value is None:
         return None

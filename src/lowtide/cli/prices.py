@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lowtide.cli.lazy import LazyGroup
 from lowtide.cli.options import debug_option, output_option, parts
 from lowtide.cli.output import emit, has_color, is_for_people, say, say_next, show, width_of
-from lowtide.cli.verb import Verb
 
 if TYPE_CHECKING:
     from lowtide.app.prices import PriceList
@@ -27,13 +27,19 @@ SOURCES = {
 BANDS = ("<5 %", "5-10 %", "10-15 %", "15-20 %", ">20 %")
 
 
-@click.command(
-    cls=Verb,
+@click.group(
+    cls=LazyGroup,
+    verbs={
+        "refresh": ("lowtide.cli.prices_refresh:refresh", "Ask AWS for the prices of today."),
+    },
+    invoke_without_command=True,
+    subcommand_metavar="[VERB]",
     epilog="""\b
 Examples:
   lowtide prices --gpu T4
   lowtide prices --gpu any --region eu-west-1
   lowtide prices --type g5.xlarge,g6.xlarge -o json
+  lowtide prices refresh --region eu-west-1
 """,
 )
 @click.option("--region", default="us-east-1", show_default=True, help="AWS region.")
@@ -41,8 +47,15 @@ Examples:
 @click.option("--type", "types", multiple=True, help="Only these types, with commas or repeated.")
 @output_option
 @debug_option
-def prices(*, region: str, gpu: str, types: tuple[str, ...]) -> None:
-    """Instance types with their GPUs, and what they cost on demand and on spot."""
+@click.pass_context
+def prices(ctx: click.Context, *, region: str, gpu: str, types: tuple[str, ...]) -> None:
+    """Instance types with their GPUs, and what they cost on demand and on spot.
+
+    `prices refresh` asks AWS and keeps the answer: on-demand prices are used for seven days, spot prices for one, then the bundled
+    ones again. LOWTIDE_PRICES=bundled leaves them out.
+    """
+    if ctx.invoked_subcommand is not None:
+        return
     from lowtide.app.prices import prices as price_list
 
     found = price_list(region, gpu=gpu, types=parts(types))
@@ -87,7 +100,8 @@ def _show_table(found: PriceList) -> None:
     for region in found.priced_as:
         if region != found.region:
             say(
-                f"\nNOTICE: no on-demand prices of {found.region} are bundled: these are those of {region}."
+                f"\nNOTICE: no on-demand prices of {found.region} are bundled: these are those of {region}. "
+                f"`lowtide prices refresh --region {found.region}` asks AWS."
             )
     say("\nSources:")
     known = {one.column: one for one in found.sources}
@@ -135,10 +149,13 @@ def _note(row: PriceRow) -> str:
 
 
 def _document(found: PriceList) -> dict[str, Any]:
+    from lowtide.report.wording import prices_json
+
     return {
         "schema": "lowtide.prices/v1",
         "region": found.region,
         "types": [_row(row) for row in found.rows],
+        "prices": prices_json(found.dates),
         "sources": [
             {"column": one.column, "source": one.source, "dated": one.dated}
             for one in found.sources

@@ -46,4 +46,5 @@ def simulation_of(record: RunRecord, cluster: ResolvedCluster) -> Simulation:
             (group.name, ",".join(group.zones)) for group in cluster.node_groups if group.is_gpu
         ),
         notices=tuple(dict.fromkeys(notices)),
+        price_dates=cluster.price_dates,
     )

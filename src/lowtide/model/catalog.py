@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,3 +107,31 @@ class PriceRow:
     spot_usd_per_gpu_hour: float | None
     interruption_band: int | None
     priced_as: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreshPrices:
+    """Prices of a region as AWS told them, in USD per hour by instance type; they go before the bundled ones.
+
+    ``on_demand_at`` and ``spot_at`` are when they were read (ISO 8601, UTC), empty where that part is not fresh. A spot price is the
+    mean of the newest prices of the region's zones.
+    """
+
+    region: str = ""
+    on_demand: Mapping[str, float] = field(default_factory=dict)
+    on_demand_at: str = ""
+    spot: Mapping[str, float] = field(default_factory=dict)
+    spot_at: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceDates:
+    """How old the instance prices of a cluster are: a day or a moment (ISO 8601), and whether AWS was asked for them.
+
+    Empty where nobody knows, as for a cluster that was not made from a file.
+    """
+
+    on_demand: str = ""
+    on_demand_refreshed: bool = False
+    spot: str = ""
+    spot_refreshed: bool = False

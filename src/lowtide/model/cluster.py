@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from lowtide.model.catalog import Ami, InstanceShape, Offering
+from lowtide.model.catalog import Ami, InstanceShape, Offering, PriceDates
 from lowtide.model.findings import Finding, Mark
 from lowtide.model.names import ON_DEMAND, SPOT
 from lowtide.model.quantity import NVIDIA_GPU, Resources
@@ -156,6 +156,7 @@ class ResolvedCluster:
     regional_offerings: tuple[Offering, ...]
     notices: tuple[str, ...] = ()
     warnings: tuple[Finding, ...] = ()
+    price_dates: PriceDates = field(default_factory=PriceDates)
 
     @property
     def needs_device_plugin(self) -> bool:

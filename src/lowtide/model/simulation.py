@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from lowtide.model.catalog import PriceDates
 from lowtide.model.run import DecisionRow, InstanceUsage, PodUsage, RefusedPods, StateRow
 
 
@@ -100,3 +101,4 @@ class Simulation:
     pod_usages: tuple[PodUsage, ...]
     gpu_groups: tuple[tuple[str, str], ...]
     notices: tuple[str, ...] = ()
+    price_dates: PriceDates = field(default_factory=PriceDates)

@@ -68,6 +68,7 @@ def simulation_html(simulation: Simulation) -> str:
         "thinned": page.thinned(len(plotted), len(course)),
         "plots": "".join(page.figure(chart) for chart in over_time),
         "costs": page.cost_rows(simulation),
+        "price_dates": page.price_dates(simulation),
         "baselines": page.figure(baselines, page.baseline_list(simulation)),
         "refused": page.refused(simulation),
         "cut": page.cut(len(listed), len(simulation.decisions)),

@@ -15,6 +15,7 @@ from lowtide.model.findings import Finding
 from lowtide.model.run import DecisionRow, RefusedPods
 from lowtide.model.simulation import Simulation
 from lowtide.report.series import Moment, moments
+from lowtide.report.wording import prices_json
 
 SIMULATE_SCHEMA = "lowtide.simulate/v1"
 COMPARE_SCHEMA = "lowtide.compare/v1"
@@ -78,6 +79,7 @@ def _figures(simulation: Simulation) -> dict[str, Any]:
         "gpu_hours": _gpu_hours(simulation),
         "interruptions": simulation.interruptions,
         "cost_usd": _cost(simulation),
+        "prices": prices_json(simulation.price_dates),
         "baseline_usd": _baseline(simulation),
     }
 

@@ -19,7 +19,14 @@ from lowtide.report.summary import (
     reasons_by_subjects,
     refused_count,
 )
-from lowtide.report.wording import count_text, duration_text, percent_text, printable, usd_text
+from lowtide.report.wording import (
+    count_text,
+    duration_text,
+    percent_text,
+    price_dates_text,
+    printable,
+    usd_text,
+)
 
 #: Of pods, nodes and reasons that could be thousands.
 _SHOWN = 40
@@ -142,6 +149,12 @@ def cost_rows(simulation: Simulation) -> str:
         f'<td class="number">{percent_text(usd / total if total else 0)}</td></tr>'
         for label, usd, css in [*rows, ("total", total, ' class="sum"')]
     )
+
+
+def price_dates(simulation: Simulation) -> str:
+    """Return how old the prices are, or nothing."""
+    dated = price_dates_text(simulation.price_dates)
+    return f'<p class="muted hint">{text(dated[0].upper() + dated[1:])}.</p>' if dated else ""
 
 
 def refused(simulation: Simulation) -> str:

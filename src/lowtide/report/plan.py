@@ -13,7 +13,7 @@ from lowtide.model.meta import Meta
 from lowtide.model.names import EKS_NODEGROUP, EKSCTL_CLUSTER, EKSCTL_NODEGROUP, ON_DEMAND, SPOT
 from lowtide.model.plan import GpuPrice, GroupCost, Plan, PlannedStack, SupportLeft
 from lowtide.report.blocks import Block, Column, Line, Table, Words, line
-from lowtide.report.wording import count_text, usd_text
+from lowtide.report.wording import count_text, price_dates_text, prices_json, usd_text
 
 PLAN_SCHEMA = "lowtide.plan/v1"
 _NARROWEST = 60
@@ -93,6 +93,10 @@ def _cost(plan: Plan) -> Iterable[Block]:
     yield line()
     if cost.gpu_prices:
         yield _gpu_table(cost.gpu_prices)
+    dated = price_dates_text(plan.cluster.price_dates, plan.today)
+    if dated:
+        yield line(dated, "dim")
+    if cost.gpu_prices or dated:
         yield line()
 
 
@@ -257,6 +261,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
             "nodes_at_minimum_per_hour": _usd(cost.nodes_usd_per_hour),
             "hours_per_month": cost.hours_per_month,
         },
+        "prices": prices_json(cluster.price_dates),
         "gpu_hour_usd": [_gpu_price(one) for one in cost.gpu_prices],
         "support": {
             "standard_until": support.until or None,

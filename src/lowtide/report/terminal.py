@@ -29,6 +29,7 @@ from lowtide.report.wording import (
     count_text,
     duration_text,
     percent_text,
+    price_dates_text,
     printable,
     usd_text,
 )
@@ -225,6 +226,9 @@ def _money(simulation: Simulation, width: int) -> list[Block]:
     )
     compared = any(one.usd for one in comparisons(simulation))
     meaning = [line(_meaning(simulation), "dim"), line()] if compared else []
+    dated = price_dates_text(simulation.price_dates)
+    if dated:
+        meaning = [line(dated, "dim"), *(meaning or [line()])]
     if width < _SIDE_BY_SIDE:
         return [cost, line(), baselines, line(), *meaning]
     return [Beside(cost, baselines), line(), *meaning]

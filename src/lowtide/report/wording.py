@@ -5,7 +5,11 @@ It must not know what the numbers mean.
 
 from __future__ import annotations
 
+import datetime as dt
 import unicodedata
+from typing import Any
+
+from lowtide.model.catalog import PriceDates
 
 MINUTE_S = 60
 HOUR_S = 3600
@@ -64,6 +68,32 @@ def percent_text(share: float) -> str:
     if percent and abs(percent) < 1:
         return f"{percent:.1f} %"
     return f"{percent:,.0f} %"
+
+
+def price_dates_text(dates: PriceDates, today: str = "") -> str:
+    """Return how old the instance prices are, empty where nobody knows; ``today`` (ISO 8601) adds the days."""
+    if not (dates.on_demand and dates.spot):
+        return ""
+    on_demand = _dated_text(dates.on_demand, today, refreshed=dates.on_demand_refreshed)
+    spot = _dated_text(dates.spot, today, refreshed=dates.spot_refreshed)
+    return f"instance prices: on-demand of {on_demand}, spot of {spot}"
+
+
+def prices_json(dates: PriceDates) -> dict[str, Any]:
+    """Return the same for programs: the date of each kind of price, and whether AWS was asked for it."""
+    return {
+        "on_demand": {"dated": dates.on_demand, "refreshed": dates.on_demand_refreshed},
+        "spot": {"dated": dates.spot, "refreshed": dates.spot_refreshed},
+    }
+
+
+def _dated_text(moment: str, today: str, *, refreshed: bool) -> str:
+    day = moment[:10]
+    origin = "from AWS" if refreshed else "bundled"
+    if not today:
+        return f"{day} ({origin})"
+    days = (dt.date.fromisoformat(today) - dt.date.fromisoformat(day)).days
+    return f"{day} ({origin}, {count_text(max(0, days), 'day')} old)"
 
 
 def count_text(count: int, one: str, many: str = "") -> str:

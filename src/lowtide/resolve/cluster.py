@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from lowtide import catalog
+from lowtide.model.catalog import FreshPrices
 from lowtide.model.cluster import AddonVersions, NodeGroup, ResolvedCluster
 from lowtide.model.errors import InputError
 from lowtide.model.findings import Finding, Mark, Severity
@@ -29,8 +30,10 @@ from lowtide.spec.clusterfile import ClusterFile
 from lowtide.spec.document import Problems
 
 
-def resolve_cluster(file: ClusterFile, policy: Policy) -> ResolvedCluster:
-    """Return the resolved cluster: eksctl's values, then the visible hardening, then prices.
+def resolve_cluster(
+    file: ClusterFile, policy: Policy, fresh: FreshPrices = catalog.NO_FRESH
+) -> ResolvedCluster:
+    """Return the resolved cluster: eksctl's values, then the visible hardening, then prices, ``fresh`` ones first.
 
     Raises:
         InputError: with every finding of the file at once: types, images, prices, zones or versions that cannot be.
@@ -44,6 +47,7 @@ def resolve_cluster(file: ClusterFile, policy: Policy) -> ResolvedCluster:
         problems=problems,
         version=_version(config, problems),
         zones=config.zones or catalog.chosen_zones(config.region),
+        fresh=fresh,
     )
     _refuse_foreign_zones(config, problems)
     _warn_of_permissions(context)
@@ -58,7 +62,9 @@ def resolve_cluster(file: ClusterFile, policy: Policy) -> ResolvedCluster:
 def _resolved(context: Context, groups: tuple[NodeGroup, ...]) -> ResolvedCluster:
     config, policy = context.config, context.policy
     version = catalog.kubernetes_version(context.version)
-    offerings = catalog.offerings(config.region, spot_discount=policy.spot_discount)
+    offerings = catalog.offerings(
+        config.region, spot_discount=policy.spot_discount, fresh=context.fresh
+    )
     return ResolvedCluster(
         name=config.name,
         region=config.region,
@@ -80,8 +86,9 @@ def _resolved(context: Context, groups: tuple[NodeGroup, ...]) -> ResolvedCluste
             termination_handler_image=catalog.TERMINATION_HANDLER_IMAGE,
         ),
         regional_offerings=tuple(one for one in offerings if one.instance_type.nvidia_gpus),
-        notices=_notices(config, version),
+        notices=_notices(context, groups, version),
         warnings=context.problems.findings,
+        price_dates=catalog.price_dates(config.region, context.fresh),
     )
 
 
@@ -141,10 +148,27 @@ def _strangers(policy: Policy) -> Iterator[Finding]:
                 )
 
 
-def _notices(config: ClusterConfig, version: catalog.KubernetesVersion) -> tuple[str, ...]:
+def _notices(
+    context: Context, groups: Sequence[NodeGroup], version: catalog.KubernetesVersion
+) -> tuple[str, ...]:
+    config = context.config
     notices = []
     if config.region != catalog.PRICED_REGION:
-        notices.append(
-            f"prices are those of {catalog.PRICED_REGION}, not of {config.region}: no others are bundled yet"
-        )
+        notices.append(_price_notice(config.region, groups))
     return (*notices, *support_notices(config, version))
+
+
+def _price_notice(region: str, groups: Sequence[NodeGroup]) -> str:
+    """Return which figures are not the region's own; volumes, NAT and the control plane never are."""
+    foreign = sorted(
+        {
+            one.offering.instance_type.name
+            for group in groups
+            for one in group.candidates
+            if one.offering.priced_as != region
+        }
+    )
+    others = f"those of {catalog.PRICED_REGION}, not of {region}"
+    if foreign:
+        return f"prices are {others}: `lowtide prices refresh --region {region}` asks AWS for those of instances"
+    return f"prices of volumes, NAT and the control plane are {others}: no others are bundled"

@@ -16,8 +16,9 @@ LT255 unknown-permissions     an add-on that is to have the permissions EKS reco
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from lowtide.model.catalog import FreshPrices
 from lowtide.model.errors import InputError
 from lowtide.model.findings import Severity
 from lowtide.model.policy import Policy
@@ -40,7 +41,7 @@ UNKNOWN_PERMISSIONS = ("LT255", "unknown-permissions")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """The file's facts that hold for all groups. ``full`` is whether autoscaler tags are ours or the file's."""
+    """The file's facts that hold for all groups. ``full`` is whether autoscaler tags are ours or the file's; ``fresh`` are AWS's latest prices."""
 
     config: ClusterConfig
     document: Document
@@ -48,6 +49,7 @@ class Context:
     problems: Problems
     version: str
     zones: tuple[str, ...]
+    fresh: FreshPrices = field(default_factory=FreshPrices)
 
     @property
     def full(self) -> bool:

@@ -183,7 +183,9 @@ def _candidate(context: Context, at: GroupAt, index: int) -> Candidate | None:
 def _offering(context: Context, at: GroupAt, name: str, path: PathInFile) -> Offering | None:
     region = context.config.region
     try:
-        found = catalog.offering(name, region, spot_discount=context.policy.spot_discount)
+        found = catalog.offering(
+            name, region, spot_discount=context.policy.spot_discount, fresh=context.fresh
+        )
     except InputError as error:
         context.error(NO_PRICE, error, path)
         return None
@@ -191,7 +193,8 @@ def _offering(context: Context, at: GroupAt, name: str, path: PathInFile) -> Off
         missing = InputError(
             f"no {SPOT} price is known for {name} in {region}",
             why="spot figures are bundled for GPU types that the Spot Advisor listed on 2025-06-28",
-            fix=f"write into lowtide.yaml the share that spot saves, spot: {{discount: {{{name}: 0.5}}}}, or use on-demand",
+            fix=f"lowtide prices refresh --region {region} asks AWS; or write into lowtide.yaml the share that spot saves, "
+            f"spot: {{discount: {{{name}: 0.5}}}}, or use on-demand",
         )
         context.error(NO_PRICE, missing, path)
         return None
