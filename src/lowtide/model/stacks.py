@@ -94,3 +94,16 @@ class ResourceChange:
     def is_drastic(self) -> bool:
         """Whether a resource goes, or may go, that is there now."""
         return self.action in {"Remove", "Dynamic"} or self.replaces in {"True", "Conditional"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackEvent:
+    """One event of a stack. ``at_s`` is in seconds since the epoch, by AWS's clock; ``is_stack`` marks those of the stack itself."""
+
+    id: str
+    at_s: float
+    logical_id: str
+    type: str
+    status: str
+    reason: str = ""
+    is_stack: bool = False
