@@ -7,13 +7,14 @@ task makes its call and a timer looks again later. What follows when all tasks a
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from lowtide.local.aws import faults
 from lowtide.local.aws.box import Box
 from lowtide.local.aws.cloudformation.history import resource_says, why
-from lowtide.local.aws.cloudformation.lookups import made, scope_of, state_of
+from lowtide.local.aws.cloudformation.lookups import living, made, scope_of, state_of
 from lowtide.local.aws.cloudformation.records import SERVICE, Resource, Run, Stack, Task
 from lowtide.local.aws.cloudformation.replacing import is_replaced
 from lowtide.local.aws.cloudformation.resources.kind import Kind, Step, Work, is_absent
@@ -24,6 +25,8 @@ from lowtide.local.aws.cloudformation.template.intrinsics import evaluate
 from lowtide.local.aws.cloudformation.template.refused import invalid
 from lowtide.local.aws.errors import AwsError
 
+_log = logging.getLogger(__name__)
+
 #: How long a resource may take before CloudFormation gives up, in AWS's time.
 _LONGEST_WAIT_S = 7200.0
 #: Deleting is tried again while these say that something still hangs on the resource.
@@ -31,10 +34,23 @@ _RETRIED = ("DependencyViolation", "DeleteConflict", "InUse", "ResourceLimitExce
 _RETRY_FOR_S = 120.0
 
 
-def begin(box: Box, stack: Stack, kind: str, tasks: list[Task]) -> None:
-    """Start a run of tasks; it goes on by timers."""
+#: What follows when a run is over, by its kind.
+Ending = Callable[[Box, Stack, Run], None]
+#: Runs in which one failure stops what has not begun.
+_FORWARD = frozenset({"create", "update"})
+
+
+def begin(box: Box, stack: Stack, kind: str, tasks: list[Task], *, reason: str = "") -> None:
+    """Start a run of tasks; it goes on by timers. With a ``reason`` it has failed before it starts."""
     stack.runs += 1
-    stack.run = Run(kind=kind, number=stack.runs, tasks={task.name: task for task in tasks})
+    stack.run = Run(
+        kind=kind,
+        number=stack.runs,
+        tasks={task.name: task for task in tasks},
+        is_failed=bool(reason),
+        reason=reason,
+        keeps_going=stack.on_failure == "DO_NOTHING",
+    )
     _later(box, stack, "advance", 0.0)
 
 
@@ -50,15 +66,13 @@ def running(box: Box, stack_id: str, run: int) -> Stack | None:
     )
 
 
-def advance(
-    box: Box, stack_id: str, run: int, *, endings: Mapping[str, Callable[[Box, Stack], None]]
-) -> None:
+def advance(box: Box, stack_id: str, run: int, *, endings: Mapping[str, Ending]) -> None:
     """Start every task that can start; where none is left, go on to what follows."""
     stack = running(box, stack_id, run)
     if stack is None or stack.run is None:
         return
     current = stack.run
-    if current.is_failed and current.kind in {"create", "update"}:
+    if current.is_failed and _stops(current):
         for task in current.those("waiting"):
             task.state = "cancelled"
     for task in current.those("waiting"):
@@ -67,10 +81,11 @@ def advance(
         for task in current.those("waiting"):
             task.state = "cancelled"
         stack.run = None
-        stack.leftovers += [
-            task.before for task in current.those("done") if task.before is not None
-        ]
-        endings[current.kind](box, stack)
+        endings[current.kind](box, stack, current)
+
+
+def _stops(run: Run) -> bool:
+    return run.kind in _FORWARD and (not run.keeps_going or bool(run.reason))
 
 
 def _start_if_free(box: Box, stack: Stack, run: Run, task: Task) -> None:
@@ -95,6 +110,11 @@ def _attempt(box: Box, stack: Stack, task: Task, do: Callable[[Box, Stack, Task]
         do(box, stack, task)
     except AwsError as error:
         _fail(box, stack, task, why(error, _service_of(task.resource.type, error)))
+    except Exception:  # noqa: BLE001
+        # A defect of ours must not let a stack hang for ever; it is in the box's log.
+        _log.exception("%s of %s in stack %s", task.verb, task.resource.logical_id, stack.name)
+        broken = AwsError("InternalFailure", "Internal Failure", status=500)
+        _fail(box, stack, task, why(broken, _service_of(task.resource.type, broken)))
 
 
 def _service_of(resource_type: str, error: AwsError) -> str:
@@ -110,7 +130,7 @@ def _fail(box: Box, stack: Stack, task: Task, reason: str) -> None:
     if stack.run is None:
         return
     stack.run.is_failed = True
-    if stack.run.kind in {"create", "update"}:
+    if _stops(stack.run):
         _cancel_others(box, stack, stack.run)
     _later(box, stack, "advance", 0.0)
 
@@ -129,10 +149,10 @@ def _finish(box: Box, stack: Stack, task: Task, status: str) -> None:
     _later(box, stack, "advance", 0.0)
 
 
-def cancel(box: Box, stack: Stack) -> None:
-    """Let a run of an update fail at the user's wish."""
+def cancel(box: Box, stack: Stack, reason: str) -> None:
+    """Let a run fail for a reason that is no resource's fault."""
     if stack.run is not None:
-        stack.run.is_failed = True
+        stack.run.is_failed, stack.run.reason = True, reason
         _cancel_others(box, stack, stack.run)
         _later(box, stack, "advance", 0.0)
 
@@ -147,20 +167,12 @@ def _desired(box: Box, stack: Stack, logical_id: str) -> tuple[dict[str, Any], d
         AwsError: ValidationError with the words of CloudFormation's validator.
     """
     declared = stack.wanted.template["Resources"][logical_id]
-    scope = scope_of(box, stack, stack.wanted, made(_living(stack)))
+    scope = scope_of(box, stack, stack.wanted, made(living(stack)))
     properties = typed(declared["Type"], evaluate(declared.get("Properties", {}), scope) or {})
     wrong = violations(declared["Type"], properties)
     if wrong:
         raise invalid(refusal(logical_id, wrong))
     return properties, tags_for(stack, stack.wanted, logical_id, properties)
-
-
-def _living(stack: Stack) -> dict[str, Resource]:
-    return {
-        name: one
-        for name, one in stack.resources.items()
-        if one.physical_id and not one.status.startswith("DELETE")
-    }
 
 
 def _start_creation(box: Box, stack: Stack, task: Task) -> None:
@@ -209,7 +221,8 @@ def _start_update(box: Box, stack: Stack, task: Task) -> None:
     new.physical_id, new.attributes = old.physical_id, old.attributes
     task.resource = new
     stack.resources[old.logical_id] = new
-    if properties == old.properties and tags == old.tags:
+    is_retagged = tags != old.tags and kind_of(old.type).retag is not None
+    if properties == old.properties and not is_retagged and old.status != "UPDATE_FAILED":
         # It says nothing, and others that wait for it go on.
         new.status, new.reason, new.at = old.status, old.reason, old.at
         task.state = "done"
@@ -225,6 +238,7 @@ def _start_revert(box: Box, stack: Stack, task: Task) -> None:
     target = task.resource
     current = stack.resources[target.logical_id]
     target.attributes = current.attributes
+    task.before = current
     stack.resources[target.logical_id] = target
     resource_says(box, stack, target, "UPDATE_IN_PROGRESS")
     _change(box, stack, task, current)
@@ -251,7 +265,9 @@ def _make_steps(box: Box, stack: Stack, task: Task) -> None:
     work = _work(box, stack, task.resource)
     kind = kind_of(task.resource.type)
     while task.steps and kind.done(work):
-        work.run(task.steps.pop(0))
+        work.run(task.steps[0])
+        task.steps.pop(0)
+        task.calls_made += 1
 
 
 def _look_later(box: Box, stack: Stack, task: Task, kind: Kind, *, again: bool = False) -> None:
@@ -304,17 +320,29 @@ def _start_deletion(box: Box, stack: Stack, task: Task) -> None:
 
 
 def _delete(box: Box, stack: Stack, task: Task, kind: Kind) -> None:
-    """Ask for the deletion, once it is taken; what is not there any more is deleted."""
+    """Ask for the deletion until it is taken; what is not there any more is deleted.
+
+    What is still being made or changed refuses longer than what is in use.
+    """
+    work = _work(box, stack, task.resource)
     try:
-        kind.delete(_work(box, stack, task.resource))
+        kind.delete(work)
     except AwsError as error:
         if is_absent(error):
             _finish(box, stack, task, "DELETE_COMPLETE")
             return
-        if task.waited_s >= _RETRY_FOR_S or not any(one in error.code for one in _RETRIED):
+        longest = _RETRY_FOR_S if _is_settled(kind, work) else _LONGEST_WAIT_S
+        if task.waited_s >= longest or not any(one in error.code for one in _RETRIED):
             raise
     else:
         task.is_asked = True
+
+
+def _is_settled(kind: Kind, work: Work) -> bool:
+    try:
+        return kind.done(work)
+    except AwsError:
+        return True
 
 
 def _look_deletion(box: Box, stack: Stack, task: Task) -> None:

@@ -98,6 +98,16 @@ def made(resources: Mapping[str, Resource]) -> dict[str, Made]:
     }
 
 
+def is_living(resource: Resource) -> bool:
+    """Whether a resource is there: it was made and is not being deleted."""
+    return bool(resource.physical_id) and not resource.status.startswith("DELETE")
+
+
+def living(stack: Stack) -> dict[str, Resource]:
+    """Return the resources of a stack that are there."""
+    return {name: one for name, one in stack.resources.items() if is_living(one)}
+
+
 def scope_of(
     box: Box, stack: Stack, wanted: Wanted, resources: Mapping[str, Made | Unknown]
 ) -> Scope:

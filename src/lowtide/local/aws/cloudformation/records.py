@@ -68,7 +68,8 @@ class Output:
 class Task:
     """One thing to be done to one resource: ``create``, ``update``, ``revert`` or ``delete``.
 
-    ``needs`` are names of tasks before it. ``steps`` are calls that are still to be made.
+    ``needs`` are names of tasks before it. ``steps`` are calls that are still to be made, ``calls_made`` counts those that
+    were. ``before`` is the resource that an update replaced, or that a revert took back.
     """
 
     name: str
@@ -80,19 +81,23 @@ class Task:
     waited_s: float = 0.0
     before: Resource | None = None
     is_asked: bool = False
+    calls_made: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
 class Run:
     """What is being done to a stack: a set of tasks, and what follows by ``kind``.
 
-    ``number`` tells timers of this run from those of an earlier one.
+    ``number`` tells timers of this run from those of an earlier one. A run that ``keeps_going`` lets independent
+    resources go on when one fails. ``reason`` is why it failed where that is no resource's fault.
     """
 
     kind: str
     number: int
     tasks: dict[str, Task]
     is_failed: bool = False
+    keeps_going: bool = False
+    reason: str = ""
 
     def those(self, state: str) -> list[Task]:
         """Return the tasks in a state."""
@@ -131,7 +136,10 @@ class ChangeSet:
 
 @dataclass(slots=True, kw_only=True)
 class Stack:
-    """A stack. ``before`` and ``old`` are what it goes back to when an update fails."""
+    """A stack. ``before`` and ``old`` are what it goes back to when an update fails, ``leftovers`` what must go after it.
+
+    ``on_failure`` is ROLLBACK, DELETE or DO_NOTHING. ``deletes_retained`` is RetainExceptOnCreate of the request.
+    """
 
     name: str
     id: str
@@ -147,7 +155,8 @@ class Stack:
     on_failure: str = "ROLLBACK"
     is_protected: bool = False
     timeout_minutes: int | None = None
-    policy: str = ""
+    deletes_retained: bool = False
+    is_forced: bool = False
     token: str = ""
     resources: dict[str, Resource] = field(default_factory=dict)
     outputs: list[Output] = field(default_factory=list)

@@ -98,7 +98,7 @@ def refusal(logical_id: str, those: list[str]) -> str:
 
 @functools.cache
 def _validator(resource_type: str) -> Any:
-    known = dict(schema(resource_type) or {})
+    known: dict[str, Any] = dict(_readable(schema(resource_type) or {}))
     read_only = {one.removeprefix("/properties/") for one in known.get("readOnlyProperties", [])}
     known["properties"] = {
         name: one for name, one in known.get("properties", {}).items() if name not in read_only
@@ -107,6 +107,29 @@ def _validator(resource_type: str) -> Any:
         validator_for(known, jsonschema.Draft7Validator), {"pattern": _pattern, "format": _any}
     )
     return made(known)
+
+
+def _readable(part: Any) -> Any:
+    """Let names match anything where a schema's expression for them is none of Python's (a class of Unicode, say)."""
+    if isinstance(part, list):
+        return [_readable(one) for one in part]
+    if not isinstance(part, Mapping):
+        return part
+    copied = {key: _readable(one) for key, one in part.items()}
+    named = copied.get("patternProperties")
+    if isinstance(named, Mapping):
+        copied["patternProperties"] = {
+            key if _compiles(key) else ".*": one for key, one in named.items()
+        }
+    return copied
+
+
+def _compiles(expression: str) -> bool:
+    try:
+        re.compile(expression)
+    except re.error:
+        return False
+    return True
 
 
 def _any(*_arguments: Any) -> Iterator[ValidationError]:
@@ -183,6 +206,9 @@ def _member(part: Mapping[str, Any], key: str) -> Any:
 
 
 def _scalar(value: Any, wanted: Any) -> Any:
+    if isinstance(wanted, list):
+        # Of several types the one that the value has already is left to it.
+        return value if isinstance(value, str) and "string" in wanted else _scalar(value, wanted[0])
     if wanted == "string" and isinstance(value, bool):
         return "true" if value else "false"
     if wanted == "string" and isinstance(value, int | float):

@@ -14,6 +14,7 @@ SERVICE = Service(
     operations={
         "CreateLaunchTemplate": templates.create,
         "CreateLaunchTemplateVersion": templates.create_version,
+        "DeleteNatGateway": network.delete_nat_gateway,
         "DeleteSecurityGroup": network.delete_security_group,
         "DeleteSubnet": network.delete_subnet,
         "DescribeAvailabilityZones": network.describe_zones,

@@ -25,6 +25,23 @@ def delete_subnet(box: Box, call: Call) -> Mapping[str, Any]:
     return beneath(box, call)
 
 
+def delete_nat_gateway(box: Box, call: Call) -> Mapping[str, Any]:
+    """DeleteNatGateway; its network interface, which would keep the subnet in use, goes with it."""
+    gateway = call.params["NatGatewayId"]
+    named = {"NatGatewayIds": [gateway]}
+    found = beneath(box, call, operation="DescribeNatGateways", params=named)["NatGateways"]
+    if not found:
+        raise AwsError("NatGatewayNotFound", f"The Nat Gateway {gateway} was not found")
+    answer = beneath(box, call)
+    for one in found[0]["NatGatewayAddresses"] if found[0]["State"] != "deleted" else ():
+        if "AssociationId" in one:
+            params = {"AssociationId": one["AssociationId"]}
+            beneath(box, call, operation="DisassociateAddress", params=params)
+        params = {"NetworkInterfaceId": one["NetworkInterfaceId"]}
+        beneath(box, call, operation="DeleteNetworkInterface", params=params)
+    return answer
+
+
 def delete_security_group(box: Box, call: Call) -> Mapping[str, Any]:
     """DeleteSecurityGroup; not while a network interface has it, or a rule of another group names it."""
     group = call.params.get("GroupId")
