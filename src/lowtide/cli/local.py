@@ -7,7 +7,11 @@ import click
 from lowtide.cli.lazy import LazyGroup
 
 LOCAL_VERBS = {
-    "aws": ("lowtide.cli.local_aws:aws", "Serve the embedded AWS on a loopback port."),
+    "up": ("lowtide.cli.local_up:up", "Start the box in the background."),
+    "status": ("lowtide.cli.local_status:status", "What runs in it, and which autoscaler."),
+    "logs": ("lowtide.cli.local_status:logs", "What the box and its programs wrote."),
+    "down": ("lowtide.cli.local_up:down", "Stop it, and forget or keep what is in it."),
+    "aws": ("lowtide.cli.local_aws:aws", "The box in this terminal, or beside one command."),
     "fault": ("lowtide.cli.local_fault:fault", "Let something go wrong in a running box."),
     "build": ("lowtide.cli.local_build:build", "Get the programs of a control plane, once."),
 }
@@ -19,9 +23,10 @@ LOCAL_VERBS = {
     subcommand_metavar="VERB ...",
     epilog="""\b
 Examples:
-  lowtide local aws                                      serve it, print the lines to paste
+  lowtide local build                                    once: the programs of a control plane
+  eval "$(lowtide local up)"                             the box in the background, this shell in it
   lowtide local aws -- aws sts get-caller-identity       one command against it
 """,
 )
 def local() -> None:
-    """AWS in a box, on this machine: no account, no Docker, no GPU."""
+    """EKS in a box, on this machine: no account, no Docker, no GPU."""

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
+from lowtide.cli.local_options import box_options
 from lowtide.cli.options import debug_option
 from lowtide.cli.output import say, show
 from lowtide.cli.verb import Verb
-from lowtide.model.errors import InputError
 
 
 @click.command(
@@ -34,49 +33,23 @@ for sqs alone: aws --endpoint-url $AWS_ENDPOINT_URL sqs list-queues
 """,
 )
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=0, help="Loopback port [default: a free one]."
-)
-@click.option(
     "--state", type=click.Path(path_type=Path), metavar="FILE", help="Keep everything in FILE."
 )
-@click.option(
-    "--speed",
-    type=click.FloatRange(min=0.1, max=10_000.0),
-    default=10.0,
-    show_default=True,
-    help="How much faster than AWS things happen.",
-)
-@click.option(
-    "--region", default="us-east-1", show_default=True, help="Region of the printed lines."
-)
-@click.option(
-    "--admission",
-    multiple=True,
-    metavar="KEY=on|off",
-    help="An admission plug-in of EKS's set, on or off.",
-)
+@box_options
 @debug_option
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
 @click.pass_context
-def aws(  # noqa: PLR0913 - one parameter for each option of the command line
-    ctx: click.Context,
-    *,
-    port: int,
-    state: Path | None,
-    speed: float,
-    region: str,
-    admission: tuple[str, ...],
-    command: tuple[str, ...],
+def aws(
+    ctx: click.Context, /, *, state: Path | None, command: tuple[str, ...], **given: object
 ) -> None:
     """Serve the embedded AWS, for the aws CLI, boto3 and lowtide itself.
 
     It listens on 127.0.0.1 alone and answers only to the key that it prints.
     """
-    from lowtide.app.local_aws import Wanted, ended_by_signals, run_beside, serving
+    from lowtide.app.local_aws import ended_by_signals, run_beside, serving
+    from lowtide.app.local_home import Wanted
 
-    wanted = Wanted(
-        port=port, state_file=state, speed=speed, region=region, admission=_admission(admission)
-    )
+    wanted = Wanted(state_file=state).changed(given)
     if command:
         ctx.exit(run_beside(wanted, command))
     with serving(wanted) as served, ended_by_signals(served):
@@ -91,18 +64,3 @@ def aws(  # noqa: PLR0913 - one parameter for each option of the command line
         )
         served.stop_asked.wait()
     say("Stopped.")
-
-
-def _admission(given: tuple[str, ...]) -> Mapping[str, bool]:
-    found = {}
-    for one in given:
-        name, _, word = one.partition("=")
-        if not name or word not in ("on", "off"):
-            raise InputError(
-                f"{one!r} does not turn a plug-in on or off",
-                where="--admission",
-                why="it is written KEY=on or KEY=off",
-                fix="lowtide local aws --admission ExtendedResourceToleration=off",
-            )
-        found[name] = word == "on"
-    return found

@@ -57,7 +57,7 @@ def fault(*, kind: str, target: str, port: int, region: str | None, **given: obj
     KIND is throttling, access-denied, error, capacity, quota, slow, fail-resource, expired-token, drop-connection or
     clock-skew; or list, clear, interrupt, stop.
     """
-    from lowtide.app.local_aws import ask_door
+    from lowtide.app.local_door import ask_door
 
     if target and kind not in ("clear", "interrupt"):
         raise InputError(

@@ -27,7 +27,7 @@ VERBS = {
     "plan": ("lowtide.cli.plan:plan", "Show what would be created, and what it costs."),
     "render": ("lowtide.cli.render:render", "Write CloudFormation, manifests and a README."),
     "prices": ("lowtide.cli.prices:prices", "Instance types with their GPUs and prices."),
-    "local": ("lowtide.cli.local:local", "AWS in a box, on this machine."),
+    "local": ("lowtide.cli.local:local", "EKS in a box, on this machine."),
     "demo": ("lowtide.cli.simulate:demo", "Simulate the example that comes with lowtide."),
     "schema": ("lowtide.cli.about:schema", "Print the JSON Schema of a file, for editors."),
     "completion": ("lowtide.cli.about:completion", "Print the completion script of a shell."),

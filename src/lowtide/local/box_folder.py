@@ -11,13 +11,12 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from lowtide.local.controlplane.ownership import Process, process
-from lowtide.local.controlplane.planes import Planes
 from lowtide.local.controlplane.private_files import private_folder, write_private
 from lowtide.model.errors import LowtideError
 
@@ -30,11 +29,12 @@ CLUSTERS = "clusters"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Door:
-    """How a running box is reached."""
+    """How a running box is reached: by its admin with ``token``, and by AWS's clients with ``environment``."""
 
     url: str
     token: str
     pid: int
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
         """Write it down where only this user reads it."""
@@ -87,6 +87,19 @@ def locked(folder: Path) -> Iterator[None]:
         os.close(held)
 
 
+@contextmanager
+def one_at_a_time(boxes: Path) -> Iterator[None]:
+    """Wait until nobody else starts or stops a box in this folder of boxes (made where it is missing)."""
+    private_folder(boxes)
+    beside = boxes.with_name(f"{boxes.name}.lock")
+    waiting = os.open(beside, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(waiting, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(waiting)
+
+
 def is_held(folder: Path) -> bool:
     """Return whether a box runs in a folder, be it that it answers or not."""
     try:
@@ -115,6 +128,8 @@ def clean(folder: Path) -> list[str]:
     """
     if not folder.is_dir():
         return []
+    from lowtide.local.controlplane.planes import Planes  # noqa: PLC0415 - whoever looks for a door needs none
+
     with locked(folder):
         (folder / DOOR_FILE).unlink(missing_ok=True)
         clusters = folder / CLUSTERS

@@ -84,7 +84,11 @@ class Serving:
         self, settings: Settings, *, port: int = 0, planes: ControlPlaneKind = "none"
     ) -> None:
         self._lock = lock(settings.folder)
-        self._server = Server(port)
+        try:
+            self._server = Server(port)
+        except BaseException:
+            os.close(self._lock)
+            raise
         self.stop_asked = threading.Event()
         self._planes: Planes | None = None
         self._threads: PlaneThreads | None = None
@@ -109,12 +113,17 @@ class Serving:
             raise
         self.box.ports[STATUS_PORT] = partial(status_of, self.box, self._planes, time.time())
         self.port = self._server.port
-        self.door = Door(url=self._server.url, token=secrets.token_urlsafe(32), pid=os.getpid())
+        self.door = Door(
+            url=self._server.url,
+            token=secrets.token_urlsafe(32),
+            pid=os.getpid(),
+            environment=self.environment(),
+        )
 
     def environment(self) -> Mapping[str, str]:
         """Return the variables by which AWS's clients find the box and are let in."""
         key = credentials.admin(self.box)
-        return {"AWS_ENDPOINT_URL": self.door.url, **key.environment(self.box.settings.region)}
+        return {"AWS_ENDPOINT_URL": self._server.url, **key.environment(self.box.settings.region)}
 
     def __enter__(self) -> Self:
         """Start timers and door, and the clusters that ran when the box was stopped."""

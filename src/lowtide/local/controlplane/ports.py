@@ -31,7 +31,7 @@ _NAMES = ("etcd", "etcd_peer", "api_server", "controller_manager", "scheduler")
 def choose_ports(file: Path, *, fresh: bool = False) -> Ports:
     """Return the ports in the file while they are free (and not ``fresh``), or new ones, which are written there."""
     kept = None if fresh else _read(file)
-    if kept is not None and all(_is_free(port) for port in asdict(kept).values()):
+    if kept is not None and all(is_free(port) for port in asdict(kept).values()):
         return kept
     ports = _new_ports()
     write_private(file, json.dumps(asdict(ports)))
@@ -55,7 +55,8 @@ def _new_ports() -> Ports:
         )
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Return whether a program could listen on a port of 127.0.0.1 now."""
     with socket.socket() as one:
         # As Go's listeners do: connections that have just ended do not count.
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -14,6 +14,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from lowtide.local.aws.front.app import TRANSPORT
+from lowtide.local.listeners import listener_on
 from lowtide.model.errors import LowtideError
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ def _bound(port: int) -> socket.socket:
         raise LowtideError(
             f"Port {port} cannot be used",
             where=f"{LOOPBACK}:{port}",
-            why=error.strerror or str(error),
+            why=" ".join(filter(None, [error.strerror or str(error), listener_on(port)])),
             fix="leave --port out to take a free one",
         ) from None
     return made
