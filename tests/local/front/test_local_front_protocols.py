@@ -42,6 +42,7 @@ CLI = [
     "events list-rules",
     "autoscaling describe-auto-scaling-groups",
     "eks list-clusters",
+    "cloudformation list-stacks",
     "elbv2 describe-load-balancers",
     "elb describe-load-balancers",
     "logs describe-log-groups",
