@@ -32,12 +32,26 @@ CAPABILITY_NAMED_IAM = "CAPABILITY_NAMED_IAM"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GroupFinish:
+    """What an Auto Scaling group needs and CloudFormation has no property for.
+
+    ``group`` is its name, empty for that of the managed node group ``nodegroup``, which EKS names. ``processes`` are suspended;
+    ``tags`` are for the group alone and not for its instances.
+    """
+
+    group: str = ""
+    nodegroup: str = ""
+    processes: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
     """One CloudFormation stack: its name, the file it is rendered to, and what creating it needs.
 
     ``parameters`` are values that the caller must give; parameters with a default are left out.
-    ``why`` says in one sentence what the stack is for. ``after`` are commands to run once the stack is there, for what
-    CloudFormation has no property for.
+    ``why`` says in one sentence what the stack is for. ``after`` are commands to run once the stack is there, and ``finish`` says the same
+    as a value.
     """
 
     name: str
@@ -47,6 +61,7 @@ class Stack:
     capabilities: tuple[str, ...] = ()
     why: str = ""
     after: tuple[str, ...] = ()
+    finish: GroupFinish | None = None
 
 
 def ref(name: str) -> Resource:

@@ -9,7 +9,7 @@ command in ``managed_after`` has run.
 from __future__ import annotations
 
 from lowtide.aws.templates import cfn
-from lowtide.aws.templates.cfn import Resource
+from lowtide.aws.templates.cfn import GroupFinish, Resource
 from lowtide.aws.templates.launch import (
     LAUNCH_TEMPLATE,
     is_for_autoscaler,
@@ -66,19 +66,25 @@ def managed_group(cluster: ResolvedCluster, blueprint: Blueprint, group: NodeGro
     return {"Type": "AWS::EKS::Nodegroup", "Properties": properties}
 
 
-def managed_after(
-    cluster: ResolvedCluster, group: NodeGroup, processes: tuple[str, ...]
-) -> tuple[str, ...]:
+def option_tags(group: NodeGroup) -> dict[str, str]:
+    """Return the tags by which the autoscaler takes options of its own for the group."""
+    return {
+        key: value
+        for key, value in sorted(group.asg_tags.items())
+        if key.startswith(TAG_OPTION_PREFIX)
+    }
+
+
+def managed_after(cluster: ResolvedCluster, finish: GroupFinish) -> tuple[str, ...]:
     """Return the commands that give EKS's Auto Scaling group its option tags and suspend processes of it."""
     name = (
         f"$(aws eks describe-nodegroup --region {cluster.region} --cluster-name {cluster.name}"
-        f" --nodegroup-name {group.name}"
+        f" --nodegroup-name {finish.nodegroup}"
         " --query 'nodegroup.resources.autoScalingGroups[0].name' --output text)"
     )
     options = [
         f'"ResourceId={name},ResourceType=auto-scaling-group,Key={key},Value={value},PropagateAtLaunch=false"'
-        for key, value in sorted(group.asg_tags.items())
-        if key.startswith(TAG_OPTION_PREFIX)
+        for key, value in finish.tags.items()
     ]
     commands = []
     if options:
@@ -86,10 +92,10 @@ def managed_after(
         commands.append(
             f"aws autoscaling create-or-update-tags --region {cluster.region} --tags {tags}"
         )
-    if processes:
+    if finish.processes:
         commands.append(
             f"aws autoscaling suspend-processes --region {cluster.region}"
-            f' --auto-scaling-group-name "{name}" --scaling-processes {" ".join(processes)}'
+            f' --auto-scaling-group-name "{name}" --scaling-processes {" ".join(finish.processes)}'
         )
     return tuple(commands)
 

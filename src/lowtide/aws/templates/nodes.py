@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lowtide.aws.templates import cfn
-from lowtide.aws.templates.cfn import Resource, Stack
+from lowtide.aws.templates.cfn import GroupFinish, Resource, Stack
 from lowtide.aws.templates.launch import (
     LAUNCH_TEMPLATE,
     extra_resources,
@@ -23,7 +23,12 @@ from lowtide.aws.templates.launch import (
     uses_capacity_block,
 )
 from lowtide.aws.templates.launch_network import security_group, subnets
-from lowtide.aws.templates.managed import NODE_GROUP, managed_after, managed_group
+from lowtide.aws.templates.managed import (
+    NODE_GROUP,
+    managed_after,
+    managed_group,
+    option_tags,
+)
 from lowtide.model.blueprint import Blueprint, Launch
 from lowtide.model.cluster import NodeGroup, ResolvedCluster
 from lowtide.model.errors import InputError
@@ -65,13 +70,15 @@ def _stack(cluster: ResolvedCluster, blueprint: Blueprint, group: NodeGroup) -> 
         ),
         outputs=_outputs(group),
     )
+    finish = group_finish(cluster, group)
     return Stack(
         name=name,
         file=f"2-nodegroup-{group.name}.yaml",
         template=template,
         parameters=image_search(cluster, group),
         why=_why(group, launch),
-        after=_after(cluster, group),
+        after=_after(cluster, finish),
+        finish=finish,
     )
 
 
@@ -216,21 +223,33 @@ def _why(group: NodeGroup, launch: Launch) -> str:
     return f"{text}; AZRebalance ends nodes under running jobs and is suspended by a command afterwards"
 
 
-def _after(cluster: ResolvedCluster, group: NodeGroup) -> tuple[str, ...]:
-    """Return commands for what AWS::AutoScaling::AutoScalingGroup has no property for.
+def group_finish(cluster: ResolvedCluster, group: NodeGroup) -> GroupFinish | None:
+    """Return what AWS::AutoScaling::AutoScalingGroup and AWS::EKS::Nodegroup have no property for, None where that is nothing.
 
-    Its UpdatePolicy suspends processes only while a stack is updated.
+    The UpdatePolicy of a self-managed group suspends processes only while its stack is updated.
     """
     rebalance = (AZ_REBALANCE,) if len(group.zones) > 1 else ()
     processes = tuple(dict.fromkeys((*rebalance, *group.suspended_processes)))
     if group.managed:
-        return managed_after(cluster, group, processes)
+        tags = option_tags(group)
+        if not (tags or processes):
+            return None
+        return GroupFinish(nodegroup=group.name, processes=processes, tags=tags)
     if not processes:
+        return None
+    return GroupFinish(group=group_name(cluster, group), processes=processes)
+
+
+def _after(cluster: ResolvedCluster, finish: GroupFinish | None) -> tuple[str, ...]:
+    """Return the commands that do it."""
+    if finish is None:
         return ()
+    if finish.nodegroup:
+        return managed_after(cluster, finish)
     command = (
         f"aws autoscaling suspend-processes --region {cluster.region}"
-        f" --auto-scaling-group-name {group_name(cluster, group)}"
-        f" --scaling-processes {' '.join(processes)}"
+        f" --auto-scaling-group-name {finish.group}"
+        f" --scaling-processes {' '.join(finish.processes)}"
     )
     return (command,)
 
