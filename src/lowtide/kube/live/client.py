@@ -7,21 +7,28 @@ its exec plug-ins) and watches are lightkube's.
 from __future__ import annotations
 
 import functools
+import ssl
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx2
 import lightkube
-from lightkube.core import resource
+from lightkube.config.client_adapter import verify_cluster
 from lightkube.core.exceptions import ApiError
 from lightkube.generic_resource import create_global_resource, create_namespaced_resource
 from lightkube.types import PatchType
 
 from lowtide.kube.live.kinds import Kind, kind_of
+from lowtide.kube.live.subresources import eviction, token_request
+from lowtide.kube.live.transport import ClosingTransport
 from lowtide.model.errors import KubernetesError
+
+if TYPE_CHECKING:
+    from lightkube.config.kubeconfig import SingleConfig
 
 Object = dict[str, Any]
 JsonPatch = list[Object]
@@ -29,10 +36,6 @@ JsonPatch = list[Object]
 #: The field manager of everything that lowtide applies (server-side apply, Kubernetes documentation).
 MANAGER = "lowtide"
 
-_NOT_FOUND = 404
-_CONFLICT = 409
-_GONE = 410
-_TOO_MANY_REQUESTS = 429
 _TIMEOUT_S = 15.0
 
 
@@ -52,20 +55,17 @@ class Change:
     object: Object
 
 
-class WatchExpired(KubernetesError):  # noqa: N818 - the answer to it is to list again, not to give up
-    """The version to watch from is too old: list again."""
-
-
 class Cluster:
     """A connection to one API server. Thread-safe, as its HTTP client is.
 
     Every method raises KubernetesError with the server's own words when it says no or cannot be reached.
     """
 
-    def __init__(self, client: lightkube.Client, where: str) -> None:
+    def __init__(self, client: lightkube.Client, where: str, transport: ClosingTransport) -> None:
         # lightkube's overloads tell global kinds from namespaced ones by type, which a table of kinds cannot.
         self._client: Any = client
         self._where = where
+        self._transport = transport
 
     @classmethod
     def connect(cls, kubeconfig: Path, *, context: str | None = None) -> Self:
@@ -86,13 +86,15 @@ class Cluster:
                 where=where,
                 fix="kubectl config get-contexts lists them",
             )
+        transport = ClosingTransport(_tls(config))
         client = lightkube.Client(
             config=config,
             field_manager=MANAGER,
             timeout=httpx2.Timeout(_TIMEOUT_S),
             trust_env=False,
+            transport=transport,
         )
-        return cls(client, where)
+        return cls(client, where, transport)
 
     def __enter__(self) -> Self:
         return self
@@ -106,56 +108,44 @@ class Cluster:
         self.close()
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; watches that other threads read end."""
+        self._transport.end()
         self._client.close()
 
     def get(self, kind: Kind, name: str, namespace: str | None = None) -> Object | None:
         """Return an object, None where there is none of that name."""
         try:
-            return _plain(self._client.get(_resource(kind), name, **_in(kind, namespace)))
-        except ApiError as error:
-            if error.status.code == _NOT_FOUND:
-                return None
-            raise self._refused(f"{kind.name} {name}", error) from error
-        except httpx2.HTTPError as error:
-            raise self._unreachable(error) from error
+            with self._asking(f"{kind.name} {name}"):
+                return _plain(self._client.get(_resource(kind), name, **_in(kind, namespace)))
+        except NotFound:
+            return None
 
     def list(
         self, kind: Kind, *, namespace: str | None = None, labels: Mapping[str, str] | None = None
     ) -> Listing:
         """Return all objects of a kind, of every namespace unless one is given."""
         scope = {"namespace": namespace or "*"} if kind.namespaced else {}
-        try:
+        with self._asking(kind.plural):
             found = self._client.list(_resource(kind), labels=dict(labels or {}) or None, **scope)
             items = tuple(_plain(one) for one in found)
             return Listing(items=items, version=found.resourceVersion)
-        except ApiError as error:
-            raise self._refused(kind.plural, error) from error
-        except httpx2.HTTPError as error:
-            raise self._unreachable(error) from error
 
     def watch(
         self, kind: Kind, version: str, *, namespace: str | None = None, timeout_s: int = 300
     ) -> Iterator[Change]:
-        """Yield what changes after a version, until the server ends the watch.
+        """Yield what changes after a version, until the connections are closed.
+
+        The server ends a watch after ``timeout_s``; lightkube then goes on from the last version that it saw.
 
         Raises:
             WatchExpired: the version is too old.
         """
         scope = {"namespace": namespace or "*"} if kind.namespaced else {}
-        try:
+        with self._asking(f"watch of {kind.plural}"), self._transport.reading():
             for change, obj in self._client.watch(
                 _resource(kind), resource_version=version, server_timeout=timeout_s, **scope
             ):
                 yield Change(type=change, object=_plain(obj))
-        except ApiError as error:
-            if error.status.code == _GONE:
-                raise WatchExpired(
-                    "the watch is too old", where=self._where, why=str(error)
-                ) from error
-            raise self._refused(f"watch of {kind.plural}", error) from error
-        except httpx2.HTTPError as error:
-            raise self._unreachable(error) from error
 
     def create(self, obj: Object) -> Object:
         """Create an object and return it as the server keeps it."""
@@ -188,6 +178,11 @@ class Cluster:
         )
         return self._send("patch", {"kind": kind.name, "metadata": {"name": name}}, send)
 
+    def replace(self, obj: Object) -> Object:
+        """Replace an object; its resourceVersion, where given, must still hold."""
+        kind = kind_of(obj)
+        return self._send("update", obj, lambda: self._client.replace(_of(kind, obj)))
+
     def replace_status(self, obj: Object) -> Object:
         """Replace the status of an object; its resourceVersion, where given, must still hold."""
         kind = kind_of(obj)
@@ -198,46 +193,57 @@ class Cluster:
         self, kind: Kind, name: str, *, namespace: str | None = None, grace_s: int | None = None
     ) -> bool:
         """Delete an object; False where it was not there."""
+        where = _in(kind, namespace)
         try:
-            self._client.delete(_resource(kind), name, grace_period=grace_s, **_in(kind, namespace))
-        except ApiError as error:
-            if error.status.code == _NOT_FOUND:
-                return False
-            raise self._refused(f"{kind.name} {name}", error) from error
-        except httpx2.HTTPError as error:
-            raise self._unreachable(error) from error
+            with self._asking(f"{kind.name} {name}"):
+                self._client.delete(_resource(kind), name, grace_period=grace_s, **where)
+        except NotFound:
+            return False
         return True
 
     def evict(self, namespace: str, name: str) -> bool:
         """Evict a pod (policy/v1 Eviction); False while a PodDisruptionBudget forbids it, True also when it is gone."""
-        body = _Eviction(
-            apiVersion="policy/v1",
-            kind="Eviction",
-            metadata={"name": name, "namespace": namespace},
-        )
         try:
-            self._client.create(body, name, namespace=namespace)
-        except ApiError as error:
-            if error.status.code in {_NOT_FOUND, _TOO_MANY_REQUESTS}:
-                return error.status.code == _NOT_FOUND
-            raise self._refused(f"eviction of {namespace}/{name}", error) from error
-        except httpx2.HTTPError as error:
-            raise self._unreachable(error) from error
+            with self._asking(f"eviction of {namespace}/{name}"):
+                self._client.create(eviction(namespace, name), name, namespace=namespace)
+        except NotFound:
+            return True
+        except TooManyRequests:
+            return False
         return True
 
+    def token(
+        self, namespace: str, account: str, *, lifetime_s: int, pod: Mapping[str, Any] | None = None
+    ) -> str:
+        """Return a token of a service account (TokenRequest); with a pod's metadata it dies with that pod."""
+        subject = {"kind": "ServiceAccount", "metadata": {"name": account}}
+        body = token_request(lifetime_s, pod)
+        answer = self._send(
+            "token of", subject, lambda: self._client.create(body, account, namespace=namespace)
+        )
+        return str(answer["status"]["token"])
+
     def _send(self, verb: str, obj: Mapping[str, Any], send: Any) -> Object:
-        subject = f"{obj.get('kind')} {obj.get('metadata', {}).get('name', '')}"
-        try:
+        with self._asking(f"{verb} {obj.get('kind')} {obj.get('metadata', {}).get('name', '')}"):
             return _plain(send())
+
+    @contextmanager
+    def _asking(self, what: str) -> Iterator[None]:
+        """Turn what the client raises into errors of ours."""
+        try:
+            yield
         except ApiError as error:
-            raise self._refused(f"{verb} {subject}", error) from error
+            refused = _REFUSALS.get(error.status.code or 0, KubernetesError)
+            raise refused(
+                f"Kubernetes refused: {what}", where=self._where, why=str(error)
+            ) from error
         except httpx2.HTTPError as error:
             raise self._unreachable(error) from error
-
-    def _refused(self, what: str, error: ApiError) -> KubernetesError:
-        if error.status.code == _CONFLICT:
-            return Conflict(f"Kubernetes refused: {what}", where=self._where, why=str(error))
-        return KubernetesError(f"Kubernetes refused: {what}", where=self._where, why=str(error))
+        except RuntimeError as error:
+            if not self._transport.ended:
+                raise
+            # httpx's answer to a request after ``close``.
+            raise Unreachable("the connection was closed", where=self._where) from error
 
     def _unreachable(self, error: httpx2.HTTPError) -> KubernetesError:
         if isinstance(error, httpx2.HTTPStatusError):
@@ -245,6 +251,18 @@ class Cluster:
         else:
             why = str(error) or type(error).__name__
         return Unreachable("the API server cannot be reached", where=self._where, why=why)
+
+
+class NotFound(KubernetesError):  # noqa: N818 - the answer to it is often: good
+    """There is no such object."""
+
+
+class WatchExpired(KubernetesError):  # noqa: N818 - the answer to it is to list again, not to give up
+    """The version to watch from is too old: list again."""
+
+
+class TooManyRequests(KubernetesError):  # noqa: N818 - the answer to it is to try again
+    """The server has too much to do, or a PodDisruptionBudget forbids an eviction now."""
 
 
 class Conflict(KubernetesError):  # noqa: N818 - the answer to it is to read again
@@ -255,36 +273,19 @@ class Unreachable(KubernetesError):  # noqa: N818 - the answer to it is to try a
     """No answer, or not one of the API's: the connection failed or the server is not ready."""
 
 
-class _Eviction(resource.NamespacedSubResource, dict[str, Any]):
-    """pods/eviction takes another kind than it belongs to, which lightkube's generic resources cannot say."""
-
-    _api_info = resource.ApiInfo(
-        resource=resource.ResourceDef("policy", "v1", "Eviction"),
-        parent=resource.ResourceDef("", "v1", "Pod"),
-        plural="pods",
-        verbs=["post"],
-        action="eviction",
-    )
-    apiVersion = "policy/v1"  # noqa: N815 - lightkube reads these two
-    kind = "Eviction"
-
-    @property
-    def metadata(self) -> Any:
-        """What lightkube reads of the object to post."""
-        return _Meta(self["metadata"]["name"], self["metadata"]["namespace"])
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any], *, lazy: bool = True) -> Self:  # noqa: ARG003 - lightkube's signature
-        return cls(content)
-
-    def to_dict(self, dict_factory: type[dict[str, Any]] = dict) -> Object:
-        return dict_factory(self)
+_REFUSALS: Mapping[int, type[KubernetesError]] = {
+    404: NotFound,
+    409: Conflict,
+    410: WatchExpired,
+    429: TooManyRequests,
+}
 
 
-@dataclass(frozen=True, slots=True)
-class _Meta:
-    name: str
-    namespace: str
+def _tls(config: SingleConfig) -> ssl.SSLContext:
+    assert (
+        config.user is not None
+    )  # lightkube reads a context without user as one without credentials
+    return verify_cluster(config.cluster, config.user, config.abs_file, trust_env=False)
 
 
 @functools.cache

@@ -17,7 +17,7 @@ from lowtide.model.errors import KubernetesError
 _log = logging.getLogger(__name__)
 
 _RETRY_S = 0.5
-#: A watch is asked to end after this long, so that a stopped informer's thread ends too.
+#: A watch is asked to end after this long; it goes on from where it was.
 _WATCH_S = 240
 
 #: Called with ``ADDED``, ``MODIFIED`` or ``DELETED`` and the object, in the informer's thread.
@@ -25,11 +25,22 @@ Listener = Callable[[str, Object], None]
 
 
 class Informer:
-    """Lists and watches one kind in a thread of its own; objects are keyed by ``namespace/name`` or name."""
+    """Lists and watches one kind, in all namespaces or in one, in a thread of its own.
 
-    def __init__(self, cluster: Cluster, kind: Kind, listener: Listener | None = None) -> None:
+    Objects are keyed by ``namespace/name`` or name.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        kind: Kind,
+        listener: Listener | None = None,
+        *,
+        namespace: str | None = None,
+    ) -> None:
         self._cluster = cluster
         self._kind = kind
+        self._namespace = namespace
         self._listener = listener
         self._lock = threading.Lock()
         self._objects: dict[str, Object] = {}
@@ -44,7 +55,7 @@ class Informer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop following; the thread ends with its current watch."""
+        """Stop following; the thread ends with the next change, or when its cluster is closed."""
         self._stopping.set()
 
     def wait(self, timeout_s: float) -> bool:
@@ -77,10 +88,12 @@ class Informer:
                 self._stopping.wait(_RETRY_S)
 
     def _follow(self) -> None:
-        listing = self._cluster.list(self._kind)
+        listing = self._cluster.list(self._kind, namespace=self._namespace)
         self._replace({key_of(one): one for one in listing.items})
         self._synced.set()
-        for change in self._cluster.watch(self._kind, listing.version, timeout_s=_WATCH_S):
+        for change in self._cluster.watch(
+            self._kind, listing.version, namespace=self._namespace, timeout_s=_WATCH_S
+        ):
             if self._stopping.is_set():
                 return
             if change.type != "BOOKMARK":
