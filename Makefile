@@ -2,7 +2,7 @@
 PYTEST = .venv/bin/python -m pytest
 SCENARIOS ?= 01 02 03 05 06 07 08 22
 
-.PHONY: demo test slow lint format bench conformance setup clean
+.PHONY: demo binaries test slow lint format bench conformance setup clean
 
 demo:
 	@scripts/setup report
@@ -10,6 +10,11 @@ demo:
 
 setup:
 	@scripts/setup report,local,dev
+
+# The programs of a control plane, once: about ten minutes with Go, then they are in the cache. Tests that need them are
+# skipped where they are missing. Without Go, upstream's releases are downloaded.
+binaries: setup
+	@.venv/bin/lowtide local build || .venv/bin/lowtide local build --download
 
 test: setup
 	@$(PYTEST) -n 2 -m "not slow" --cov --cov-report=term:skip-covered -q

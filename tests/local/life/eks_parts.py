@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.local.life.conftest import Home
+    from tests.local.life.home import Home
 
 _TRUST = {
     "Version": "2012-10-17",

@@ -15,8 +15,8 @@ import pytest
 pytest.importorskip("moto", reason="needs lowtide[local]")
 
 from lowtide.local.controlplane.ownership import Process, is_alive
-from tests.local.life.conftest import PYTHON, Home
 from tests.local.life.eks_parts import create_cluster, wait_for
+from tests.local.life.home import PYTHON, Home
 
 pytestmark = pytest.mark.slow
 

@@ -17,7 +17,7 @@ import pytest
 pytest.importorskip("moto", reason="needs lowtide[local]")
 
 from lowtide.local.controlplane.ownership import is_alive, process
-from tests.local.life.conftest import PYTHON, Home
+from tests.local.life.home import PYTHON, Home
 
 
 def _port(up: dict[str, str]) -> int:
