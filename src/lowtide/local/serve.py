@@ -41,6 +41,8 @@ from lowtide.local.aws.state_file import StateFile
 from lowtide.local.box_folder import CLUSTERS, DOOR_FILE, Door, lock
 from lowtide.local.controlplane.binaries import find_binaries
 from lowtide.local.controlplane.planes import Planes, PlaneSpec
+from lowtide.local.nodes.bridge import Nodes
+from lowtide.local.nodes.pacing import write_stages
 from lowtide.local.status import status_of
 
 #: ``real`` clusters have a control plane; with ``none`` they become active with an address where nobody answers.
@@ -93,6 +95,7 @@ class Serving:
         self._planes: Planes | None = None
         self._threads: PlaneThreads | None = None
         self._objects: LiveObjects | None = None
+        self._nodes: Nodes | None = None
         try:
             self.box = open_box(settings)
             if planes == "real":
@@ -100,6 +103,7 @@ class Serving:
                     settings.folder / CLUSTERS,
                     admission=settings.admission,
                     binaries=partial(find_binaries, folder=settings.binaries),
+                    stages=write_stages(settings.folder / "stages.yaml", settings),
                 )
                 self._planes.sweep()
                 _forget_deleted(self.box, settings.folder / CLUSTERS)
@@ -107,6 +111,7 @@ class Serving:
                 self._objects = LiveObjects(self._kubeconfig)
                 self.box.ports[PLANES_PORT] = self._threads
                 self.box.ports[OBJECTS_PORT] = self._objects
+                self._nodes = Nodes(self.box, self._bridge_kubeconfig)
         except BaseException:
             self._server.stop()
             os.close(self._lock)
@@ -141,6 +146,8 @@ class Serving:
         self._server.stop()
         if self._objects is not None:
             self._objects.close()
+        if self._nodes is not None:
+            self._nodes.close()
         if self._planes is not None and self._threads is not None:
             self._planes.stop_all()
             self._threads.close()
@@ -153,6 +160,7 @@ class Serving:
 
     def _start_plane(self, request: PlaneRequest) -> PlaneUp:
         assert self._planes is not None
+        assert self._nodes is not None
         spec = PlaneSpec(
             name=request.name,
             region=request.region,
@@ -163,13 +171,17 @@ class Serving:
         )
         running = self._planes.plane(spec.key)
         if running is not None and running.minor != spec.minor:  # an upgrade: the data stay
+            self._nodes.cluster_down(request.key)
             self._planes.stop(spec.key)
         plane = self._planes.start(spec)
+        self._nodes.cluster_up(request.key)
         return PlaneUp(endpoint=plane.endpoint, ca_pem=plane.ca_pem)
 
     def _stop_plane(self, key: Key) -> None:
         assert self._planes is not None
+        assert self._nodes is not None
         region, name = key
+        self._nodes.cluster_down(key)
         self._planes.stop(f"{region}.{name}", delete=True)
 
     def _kubeconfig(self, key: Key) -> Path | None:
@@ -177,6 +189,12 @@ class Serving:
         region, name = key
         plane = self._planes.plane(f"{region}.{name}")
         return None if plane is None else plane.admin_kubeconfig
+
+    def _bridge_kubeconfig(self, key: Key) -> Path | None:
+        assert self._planes is not None
+        region, name = key
+        plane = self._planes.plane(f"{region}.{name}")
+        return None if plane is None else plane.bridge_kubeconfig
 
 
 def _forget_deleted(box: Box, clusters: Path) -> None:

@@ -28,11 +28,18 @@ from lowtide.local.nodes.booted import (
     taint,
     whole,
 )
+from lowtide.local.nodes.machines import Machine
 from lowtide.model.taints import Taint
 
 #: Who reads the user data; ``nodeadm`` is Amazon Linux 2023's.
 Reader = Literal["nodeadm", "bottlerocket", "bootstrap"]
 
+#: How the names of AWS's and Canonical's images begin.
+_IMAGES: tuple[tuple[str, Reader], ...] = (
+    ("amazon-eks-node-al2023", "nodeadm"),
+    ("bottlerocket", "bottlerocket"),
+    ("ubuntu-eks", "bootstrap"),
+)
 _NODE_CONFIG = "application/node.eks.aws"
 _BOOTSTRAP = "/etc/eks/bootstrap.sh"
 _ASSIGNMENT = re.compile(r"^\s*(?:export\s+)?([A-Za-z_]\w*)=(\S.*)?$")
@@ -45,6 +52,17 @@ def booted(text: str, reader: Reader | None = None) -> Booted:
         NoNode: no kubelet starts, and why.
     """
     return _READERS[reader or _reader_of(text)](text)
+
+
+def booted_of(machine: Machine) -> Booted:
+    """Return the kubelet that starts on an instance.
+
+    Raises:
+        NoNode: none does, and why.
+    """
+    name = machine.image.name if machine.image is not None else ""
+    reader = next((one for prefix, one in _IMAGES if name.startswith(prefix)), None)
+    return booted(machine.user_data, reader)
 
 
 def _reader_of(text: str) -> Reader:
