@@ -93,6 +93,15 @@ def test_only_a_change_set_of_this_run_is_executed(
     assert _step("CREATE_COMPLETE", *tried, change=change) is verb
 
 
+@pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "CREATE_COMPLETE", "DELETE_FAILED"])
+def test_a_status_of_before_the_last_request_decides_nothing(status: str) -> None:
+    one = SeenStack(name="a", status=status, is_stale=True)
+    done = {"a": frozenset({Verb.REMOVE})}
+    for wanted, unwanted in (([WantedStack(name="a")], []), ([], ["a"])):
+        steps = next_steps(wanted, unwanted, {"a": one}, done, has_nodes=True)
+        assert steps[0].verb is Verb.WAIT
+
+
 @pytest.mark.parametrize("status", [None, "CREATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"])
 def test_a_stack_waits_for_those_that_it_needs(status: str | None) -> None:
     assert _step(status, is_free=False) is Verb.HOLD

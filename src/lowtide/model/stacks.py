@@ -37,12 +37,17 @@ class SeenChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenStack:
-    """A stack as CloudFormation shows it. ``status`` is CloudFormation's word; a deleted stack is DELETE_COMPLETE or not seen at all."""
+    """A stack as CloudFormation shows it.
+
+    ``status`` is CloudFormation's word; a deleted stack is DELETE_COMPLETE or not seen at all. ``is_stale``: something was asked for
+    and no event has come of it yet, so the status is of before.
+    """
 
     name: str
     status: str
     reason: str = ""
     change: SeenChange | None = None
+    is_stale: bool = False
 
 
 class Verb(enum.Enum):

@@ -91,8 +91,9 @@ def _wanted_step(
         if Verb.CREATE in tried:
             return step(Verb.FAILED, "somebody deleted it while it was being created")
         return step(Verb.CREATE) if is_free else step(Verb.HOLD)
-    if is_moving(seen.status):
-        return step(Verb.WAIT)
+    if seen.is_stale or is_moving(seen.status):
+        is_failing = "ROLLBACK" in seen.status and tried & {Verb.CREATE, Verb.EXECUTE}
+        return step(Verb.WAIT, _why(seen) if is_failing else "")
     if needs_removal(seen.status):
         is_at_end = Verb.CREATE in tried or Verb.REMOVE in tried
         return step(Verb.FAILED if is_at_end else Verb.REMOVE, _why(seen))
@@ -133,7 +134,7 @@ def _unwanted_step(
 ) -> Step:
     if seen is None or seen.status == _GONE:
         return Step(stack=name, verb=Verb.DONE)
-    if is_moving(seen.status):
+    if seen.is_stale or is_moving(seen.status):
         return Step(stack=name, verb=Verb.WAIT)
     if Verb.REMOVE in tried:
         return Step(stack=name, verb=Verb.FAILED, why=_why(seen))
@@ -141,8 +142,8 @@ def _unwanted_step(
 
 
 def _without_new(steps: tuple[Step, ...]) -> tuple[Step, ...]:
-    """Begin nothing more once something failed; what is under way is waited for."""
-    if not any(one.verb is Verb.FAILED for one in steps):
+    """Begin nothing more once something failed or is being rolled back; what is under way is waited for."""
+    if not any(one.verb is Verb.FAILED or (one.verb is Verb.WAIT and one.why) for one in steps):
         return steps
     return tuple(Step(stack=one.stack, verb=Verb.HOLD) if one.verb.is_act else one for one in steps)
 

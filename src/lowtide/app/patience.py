@@ -1,0 +1,89 @@
+"""Waiting: longer and longer between looks, not for ever, and through short troubles of the line.
+
+Why it exists: everything that ``up`` and ``down`` wait for is asked for again and again, and each wait must end with a word.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from lowtide.aws.live.session import UNREACHABLE
+from lowtide.model.errors import AwsError, LowtideError
+
+Answer = TypeVar("Answer")
+
+#: Seconds between two looks, from the first to the longest.
+SHORTEST_S, LONGEST_S = 1.0, 10.0
+_GROWTH = 1.5
+#: For so long AWS may be silent, or ask for fewer calls, before a wait is given up.
+_TROUBLE_S = 120.0
+#: AWS asks for fewer calls, or has a trouble of its own; botocore has tried several times by then.
+_PASSING = frozenset(
+    {
+        UNREACHABLE,
+        "Throttling",
+        "ThrottlingException",
+        "RequestLimitExceeded",
+        "TooManyRequestsException",
+        "InternalFailure",
+        "InternalError",
+        "InternalServerException",
+        "ServiceUnavailable",
+        "ServiceUnavailableException",
+    }
+)
+
+
+class Patience:
+    """A wait with an end.
+
+    Args:
+        timeout_s: seconds after which it is given up.
+        command: what a person runs to go on, for the error.
+        sleep: how to wait that many seconds.
+    """
+
+    def __init__(
+        self, timeout_s: float, command: str, *, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._timeout_s = timeout_s
+        self._ends = time.monotonic() + timeout_s
+        self._command = command
+        self._sleep = sleep
+        self._next_s = SHORTEST_S
+
+    def pause(self, what: str, *, has_news: bool = False, why: str = "") -> None:
+        """Wait before the next look; news make the looks quick again.
+
+        Raises:
+            LowtideError: the time is over; ``what`` was waited for, and ``why`` is what is known of it.
+        """
+        if has_news:
+            self._next_s = SHORTEST_S
+        if time.monotonic() > self._ends:
+            raise LowtideError(
+                f"{self._timeout_s / 60:.0f} minutes were not enough",
+                where=what,
+                why=why or "it is still under way",
+                fix=f"{self._command} goes on from here; --timeout gives it more time",
+            )
+        self._sleep(self._next_s)
+        self._next_s = min(self._next_s * _GROWTH, LONGEST_S)
+
+
+def patiently(patience: Patience, look: Callable[[], Answer]) -> Answer:
+    """Return what a look gives; short troubles of AWS or of the line are waited out.
+
+    Raises:
+        AwsError: AWS refused, or the trouble lasted.
+    """
+    ends = time.monotonic() + _TROUBLE_S
+    while True:
+        try:
+            return look()
+        except AwsError as error:
+            if error.code not in _PASSING or time.monotonic() > ends:
+                raise
+            patience.pause(error.where, why=error.why)
