@@ -206,8 +206,8 @@ class _Mutation:
         self._call = (what, who.removeprefix("arn:").split("/")[0])
 
     def __enter__(self) -> None:
+        self._stacks.hook(len(self._stacks.mutations) + 1, "before")
         self._stacks.mutations.append(self._call)
-        self._stacks.hook(len(self._stacks.mutations), "before")
 
     def __exit__(self, kind: object, *_: object) -> None:
         if kind is None:
