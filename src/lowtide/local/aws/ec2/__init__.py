@@ -5,32 +5,38 @@ Why it exists: everything else of EC2 (networks, volumes, tags) is moto's, which
 
 from __future__ import annotations
 
-from lowtide.local.aws.ec2 import images, instances, kinds, network, spot, templates
+from lowtide.local.aws.ec2 import images, instances, kinds, network, spot, stopping, templates
+from lowtide.local.aws.ec2.dry_run import AnsweringDryRun
 from lowtide.local.aws.ec2.state import Ec2State
 from lowtide.local.aws.service import Service
 
 SERVICE = Service(
     name="ec2",
-    operations={
-        "CreateLaunchTemplate": templates.create,
-        "CreateLaunchTemplateVersion": templates.create_version,
-        "DeleteNatGateway": network.delete_nat_gateway,
-        "DeleteSecurityGroup": network.delete_security_group,
-        "DeleteSubnet": network.delete_subnet,
-        "DescribeAvailabilityZones": network.describe_zones,
-        "DescribeImages": images.describe,
-        "DescribeInstanceStatus": instances.status,
-        "DescribeInstanceTypeOfferings": kinds.offerings,
-        "DescribeInstanceTypes": kinds.describe,
-        "DescribeInstances": instances.describe,
-        "DescribeLaunchTemplateVersions": templates.describe_versions,
-        "DescribeSpotPriceHistory": spot.history,
-        "GetSpotPlacementScores": spot.scores,
-        "RunInstances": instances.run,
-        "TerminateInstances": instances.terminate,
-    },
+    operations=AnsweringDryRun(
+        {
+            "CreateLaunchTemplate": templates.create,
+            "CreateLaunchTemplateVersion": templates.create_version,
+            "DeleteNatGateway": network.delete_nat_gateway,
+            "DeleteSecurityGroup": network.delete_security_group,
+            "DeleteSubnet": network.delete_subnet,
+            "DescribeAvailabilityZones": network.describe_zones,
+            "DescribeImages": images.describe,
+            "DescribeInstanceStatus": instances.status,
+            "DescribeInstanceTypeOfferings": kinds.offerings,
+            "DescribeInstanceTypes": kinds.describe,
+            "DescribeInstances": instances.describe,
+            "DescribeLaunchTemplateVersions": templates.describe_versions,
+            "DescribeSpotPriceHistory": spot.history,
+            "GetSpotPlacementScores": spot.scores,
+            "StartInstances": stopping.start,
+            "StopInstances": stopping.stop,
+            "RunInstances": instances.run,
+            "TerminateInstances": instances.terminate,
+        }
+    ),
     timers={
         "gone": instances.on_gone,
+        "stopped": stopping.on_stopped,
         "running": instances.on_running,
         "terminated": instances.on_terminated,
     },

@@ -6,11 +6,15 @@ for a while each; and what a template says of network interfaces' tags must arri
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from lowtide.local.aws.box import Box
 from lowtide.local.aws.ec2.beneath import asked, beneath, is_match
+from lowtide.local.aws.ec2.kinds import vcpus_of
+from lowtide.local.aws.ec2.launch_request import finish_launch, own_interfaces, read_launch
 from lowtide.local.aws.ec2.limits import refuse_launch
 from lowtide.local.aws.ec2.state import (
     CODES,
@@ -22,35 +26,39 @@ from lowtide.local.aws.ec2.state import (
     Ec2State,
     Record,
 )
-from lowtide.local.aws.ec2.templates import launch_data
 from lowtide.local.aws.errors import AwsError
 from lowtide.local.aws.service import Call
 
 #: From the request to running.
-_BOOT_S = 5.0
+BOOT_S = 5.0
 #: Terminated instances stay listed for about an hour (EC2 user guide, "Terminate your instance").
 _LISTED_S = 3600.0
+_ID = re.compile(r"i-[0-9a-f]{8}(?:[0-9a-f]{9})?")
 _OURS = ("instance-state-name", "instance-state-code", "instance-lifecycle")
 _ENDED = ("Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown")
 _RECLAIMED = ("Server.SpotInstanceTermination", "Server.SpotInstanceTermination: Instance terminated due to spot")  # fmt: skip
 
 
 def run(box: Box, call: Call) -> Mapping[str, Any]:
-    """RunInstances. The launch template's data is laid out first: moto forgets most of it at a launch."""
-    params = _laid_out(box, call)
-    kind = str(params.get("InstanceType", "m1.small"))
-    spot = params.get("InstanceMarketOptions", {}).get("MarketType") == "spot"
-    zone = _zone(box, call, params)
-    count = int(params.get("MaxCount", 1))
-    refuse_launch(box, call.region, kind, zone, spot=spot, count=count)
-    answer = beneath(box, call, params={**params, "MinCount": count})
+    """RunInstances."""
+    asked_for = read_launch(box, call)
+    kind, spot = asked_for.instance_type, asked_for.spot
+    refuse_launch(box, call, kind, asked_for.zone, spot=spot, count=asked_for.count)
+    answer = beneath(box, call, params=asked_for.params)
     state: Ec2State = box.state("ec2")
+    vcpus = vcpus_of(box, call, kind)
     for one in answer["Instances"]:
         placed = str(one["Placement"]["AvailabilityZone"])
-        record = Record(region=call.region, instance_type=kind, zone=placed, spot=spot)
-        state.instances[one["InstanceId"]] = record
-        _tag_interfaces(box, call, params, one)
-        box.after(_BOOT_S, "ec2", "running", instance_id=one["InstanceId"])
+        state.instances[one["InstanceId"]] = Record(
+            region=call.region,
+            instance_type=kind,
+            zone=placed,
+            spot=spot,
+            vcpus=vcpus,
+            interfaces=own_interfaces(asked_for.params, one),
+        )
+        finish_launch(box, call, asked_for.params, one)
+        box.after(BOOT_S, "ec2", "running", instance_id=one["InstanceId"])
     return {**answer, "Instances": [_shown(state, one) for one in answer["Instances"]]}
 
 
@@ -59,9 +67,7 @@ def terminate(box: Box, call: Call) -> Mapping[str, Any]:
     state: Ec2State = box.state("ec2")
     changes = []
     for instance_id in call.params["InstanceIds"]:
-        record = state.instances.get(instance_id)
-        if record is None or record.region != call.region or record.phase == GONE:
-            raise _unknown(instance_id)
+        known(box, call, instance_id)
         _refuse_protected(box, call, instance_id)
     for instance_id in call.params["InstanceIds"]:
         before = state.instances[instance_id].phase
@@ -85,14 +91,32 @@ def reclaim(box: Box, instance_id: str) -> None:
 def shut_down(box: Box, instance_id: str, *, reason: tuple[str, str]) -> None:
     """Let an instance shut down; one that does already goes on."""
     record: Record = box.state("ec2").instances[instance_id]
-    if not record.counts:
+    if record.is_ending:
         return
     record.phase = SHUTTING_DOWN
     record.reason, record.words = reason
     box.after(box.settings.delays.terminate_s, "ec2", "terminated", instance_id=instance_id)
+    tell_group(box, record.region, instance_id)
+
+
+def tell_group(box: Box, region: str, instance_id: str) -> None:
+    """Let a group notice by its health checks that an instance runs no more; what it ended itself it knows already."""
     if "autoscaling" in box.services:
-        # A group notices by its health checks; what it ended itself it knows already.
-        box.after(0, "autoscaling", "instance_ended", region=record.region, instance_id=instance_id)
+        box.after(0, "autoscaling", "instance_ended", region=region, instance_id=instance_id)
+
+
+def known(box: Box, call: Call, instance_id: str) -> Record:
+    """Return what is known of an instance of the call's region.
+
+    Raises:
+        AwsError: the id is none, or nothing has it.
+    """
+    if not _ID.fullmatch(instance_id):
+        raise AwsError("InvalidInstanceID.Malformed", f'Invalid id: "{instance_id}"')
+    found: Record | None = box.state("ec2").instances.get(instance_id)
+    if found is None or found.region != call.region or found.phase == GONE:
+        raise _unknown(instance_id)
+    return found
 
 
 def describe(box: Box, call: Call) -> Mapping[str, Any]:
@@ -101,9 +125,7 @@ def describe(box: Box, call: Call) -> Mapping[str, Any]:
     params = {**call.params, "Filters": [one for one in given if one["Name"] not in _OURS]}
     state: Ec2State = box.state("ec2")
     for instance_id in call.params.get("InstanceIds", []):
-        record = state.instances.get(instance_id)
-        if record is not None and record.phase == GONE:
-            raise _unknown(instance_id)
+        known(box, call, instance_id)
     answer = beneath(box, call, params={key: value for key, value in params.items() if value})
     answer["Reservations"] = [
         {**reservation, "Instances": shown}
@@ -147,6 +169,10 @@ def on_terminated(box: Box, *, instance_id: str) -> None:
         caller=box.itself,
     )
     beneath(box, call)
+    for interface in record.interfaces:
+        params = {"NetworkInterfaceId": interface}
+        with suppress(AwsError):  # moto took it along
+            beneath(box, call, operation="DeleteNetworkInterface", params=params)
 
 
 def on_gone(box: Box, *, instance_id: str) -> None:
@@ -191,61 +217,6 @@ def _shown(state: Ec2State, one: Mapping[str, Any]) -> dict[str, Any]:
     else:
         shown.pop("StateReason", None)
     return shown
-
-
-def _laid_out(box: Box, call: Call) -> dict[str, Any]:
-    params = dict(call.params)
-    template = params.pop("LaunchTemplate", None)
-    if template is None:
-        return params
-    data = launch_data(box, call.region, template)
-    tags = [*data.pop("TagSpecifications", []), *params.pop("TagSpecifications", [])]
-    subnet = params.pop("SubnetId", None)
-    merged = {**data, **params}
-    if subnet and merged.get("NetworkInterfaces"):
-        first = {**merged["NetworkInterfaces"][0], "SubnetId": subnet}
-        merged["NetworkInterfaces"] = [first, *merged["NetworkInterfaces"][1:]]
-    elif subnet:
-        merged["SubnetId"] = subnet
-    if tags:
-        merged["TagSpecifications"] = _joined_tags(tags)
-    return merged
-
-
-def _joined_tags(specifications: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Join tags by kind of resource; a later value wins."""
-    joined: dict[str, dict[str, str]] = {}
-    for one in specifications:
-        values = joined.setdefault(one["ResourceType"], {})
-        values.update({tag["Key"]: tag.get("Value", "") for tag in one.get("Tags", [])})
-    return [
-        {"ResourceType": kind, "Tags": [{"Key": key, "Value": values[key]} for key in values]}
-        for kind, values in joined.items()
-    ]
-
-
-def _zone(box: Box, call: Call, params: Mapping[str, Any]) -> str:
-    interfaces = params.get("NetworkInterfaces") or [{}]
-    subnet = params.get("SubnetId") or interfaces[0].get("SubnetId")
-    if subnet:
-        found = beneath(box, call, operation="DescribeSubnets", params={"SubnetIds": [subnet]})
-        return str(found["Subnets"][0]["AvailabilityZone"])
-    return str(params.get("Placement", {}).get("AvailabilityZone") or f"{call.region}a")
-
-
-def _tag_interfaces(
-    box: Box, call: Call, params: Mapping[str, Any], instance: Mapping[str, Any]
-) -> None:
-    """Tag network interfaces at the launch, which moto does for instances and volumes alone."""
-    tags = [
-        tag
-        for one in params.get("TagSpecifications", [])
-        if one["ResourceType"] == "network-interface"
-        for tag in one["Tags"]
-    ]
-    ids = [one["NetworkInterfaceId"] for one in instance.get("NetworkInterfaces", [])]
-    if tags and ids:
-        beneath(box, call, operation="CreateTags", params={"Resources": ids, "Tags": tags})
 
 
 def _refuse_protected(box: Box, call: Call, instance_id: str) -> None:

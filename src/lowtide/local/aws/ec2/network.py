@@ -53,6 +53,11 @@ def delete_security_group(box: Box, call: Call) -> Mapping[str, Any]:
 def describe_zones(box: Box, call: Call) -> Mapping[str, Any]:
     """DescribeAvailabilityZones."""
     answer = beneath(box, call)
+    everywhere = beneath(box, call, params={})
+    known = {str(one["ZoneName"]) for one in everywhere["AvailabilityZones"]}
+    for name in call.params.get("ZoneNames", []):
+        if name not in known:
+            raise AwsError("InvalidParameterValue", f"Invalid availability zone: [{name}]")
     zones = [
         {
             **one,

@@ -6,9 +6,9 @@ moves is made up, from hashes of type, zone and day alone, so that every box tel
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import hashlib
-import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -20,12 +20,15 @@ from lowtide.local.aws.errors import AwsError
 from lowtide.local.aws.service import Call
 from lowtide.model.errors import InputError
 
+#: Type, zone, the level of its spot price, and the on-demand price, which it never exceeds.
+_Pool = tuple[str, str, float, float]
 _DAY = dt.timedelta(days=1)
 #: EC2 keeps the prices of 90 days (API reference, DescribeSpotPriceHistory).
 _KEPT = 90 * _DAY
 _EPOCH = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
 _PRODUCT = "Linux/UNIX"
 _PAGE = 1000
+_ENOUGH_TYPES, _LOW = 3, 3
 #: Where no spot figure is bundled; EC2's documents speak of savings of up to 90 %.
 _USUAL_SHARE = 0.4
 
@@ -40,35 +43,51 @@ def price_usd_per_hour(region: str, instance_type: str, zone: str, at: dt.dateti
     if level is None:
         level = offer.on_demand_usd_per_hour * _USUAL_SHARE
     day = (at - _EPOCH) // _DAY
-    if at < _EPOCH + day * _DAY + _moment(instance_type, zone, day):
+    if at < _changed(instance_type, zone, day):
         day -= 1
     return _on_day(level, offer.on_demand_usd_per_hour, instance_type, zone, day)
 
 
 def history(box: Box, call: Call) -> Mapping[str, Any]:
-    """DescribeSpotPriceHistory: newest first, and the price in force at the start."""
+    """DescribeSpotPriceHistory: newest first, and the price in force at the start.
+
+    A page goes on at a day and a row of it, so that the last one is as quick as the first.
+    """
     params = call.params
-    token = str(params.get("NextToken") or "0")
-    if not token.isdigit():
-        raise AwsError("InvalidNextToken", "The token provided is not valid.")
-    start = int(token)
-    end = start + min(int(params.get("MaxResults") or _PAGE), _PAGE)
-    rows = list(itertools.islice(_rows(box, call), start, end + 1))
-    more = len(rows) > end - start
-    return {"SpotPriceHistory": rows[: end - start], "NextToken": str(end) if more else ""}
+    size = min(int(params.get("MaxResults") or _PAGE), _PAGE)
+    now = box.now()
+    until = min(_utc(params.get("EndTime")) or now, now)
+    since = max(_utc(params.get("StartTime")) or now - _KEPT, now - _KEPT)
+    pools = list(_pools(box, call))
+    last = (since - _EPOCH) // _DAY - 1
+    day, skipped = _started(params.get("NextToken"), (until - _EPOCH) // _DAY)
+    rows: list[dict[str, Any]] = []
+    while pools and day >= last and since <= until:
+        rows += _on(day, pools, since, until)[skipped:]
+        if len(rows) > size:
+            left = len(rows) - size
+            shown = len(_on(day, pools, since, until)) - left
+            return {"SpotPriceHistory": rows[:size], "NextToken": f"{day}.{shown}"}
+        day, skipped = day - 1, 0
+    return {"SpotPriceHistory": rows, "NextToken": ""}
 
 
 def scores(box: Box, call: Call) -> Mapping[str, Any]:
-    """GetSpotPlacementScores: 1 to 10 for each region or zone; more capacity and fewer types score lower."""
+    """GetSpotPlacementScores: 1 to 10 for each region or zone; more capacity and fewer types score lower.
+
+    One or two types get a low score whatever there is (EC2 user guide, "Spot placement score", limitations).
+    """
     params = call.params
-    types = params.get("InstanceTypes") or []
+    types = params.get("InstanceTypes") or _required(call)
     capacity = int(params["TargetCapacity"])
+    if capacity < 1:
+        raise AwsError("InvalidParameterValue", "TargetCapacity must be at least 1.")
+    highest = 10 if len(set(types)) >= _ENOUGH_TYPES else _LOW
     found: list[dict[str, Any]] = []
     for region in params.get("RegionNames") or [call.region]:
         for zone in _zones(box, call, region):
             best = max((_score(box, name, zone["ZoneName"], capacity) for name in types), default=1)
-            wide = 1 if len(types) >= 3 else 0
-            score = max(1, min(10, best + wide))
+            score = max(1, min(highest, best))
             found.append({"Region": region, "AvailabilityZoneId": zone["ZoneId"], "Score": score})
     if not params.get("SingleAvailabilityZone"):
         best_of: dict[str, int] = {}
@@ -79,32 +98,39 @@ def scores(box: Box, call: Call) -> Mapping[str, Any]:
     return {"SpotPlacementScores": found[:10]}
 
 
-def _rows(box: Box, call: Call) -> Iterator[dict[str, Any]]:
-    params = call.params
-    now = box.now()
-    until = min(_utc(params.get("EndTime")) or now, now)
-    since = max(_utc(params.get("StartTime")) or now - _KEPT, now - _KEPT)
-    pools = list(_pools(box, call))
-    first = (until - _EPOCH) // _DAY
-    last = (since - _EPOCH) // _DAY - 1
-    open_pools = set(range(len(pools)))
-    for day in range(first, last - 1, -1):
-        for number, (kind, zone, level, ceiling) in enumerate(pools):
-            at = _EPOCH + day * _DAY + _moment(kind, zone, day)
-            if at > until or number not in open_pools:
-                continue
-            if at <= since:
-                open_pools.discard(number)  # the price in force at the start is the last one told
-            yield {
+def _started(token: str | None, first: int) -> tuple[int, int]:
+    """Return the day at which a page starts, and how many rows of that day were told before."""
+    if not token:
+        return first, 0
+    day, _, skipped = str(token).partition(".")
+    if not (day.isdigit() and skipped.isdigit() and int(day) <= first):
+        raise AwsError("InvalidNextToken", "The token provided is not valid.")
+    return int(day), int(skipped)
+
+
+def _on(
+    day: int, pools: list[_Pool], since: dt.datetime, until: dt.datetime
+) -> list[dict[str, Any]]:
+    """Return the changes of one day, newest first. Of those before the start, each pool's latest is told."""
+    found: list[dict[str, Any]] = []
+    for kind, zone, level, ceiling in pools:
+        at = _changed(kind, zone, day)
+        if at > until or (at <= since and _changed(kind, zone, day + 1) <= since):
+            continue
+        found.append(
+            {
                 "AvailabilityZone": zone,
                 "InstanceType": kind,
                 "ProductDescription": _PRODUCT,
                 "SpotPrice": f"{_on_day(level, ceiling, kind, zone, day):.6f}",
                 "Timestamp": at,
             }
+        )
+    found.sort(key=lambda row: row["Timestamp"], reverse=True)
+    return found
 
 
-def _pools(box: Box, call: Call) -> Iterator[tuple[str, str, float, float]]:
+def _pools(box: Box, call: Call) -> Iterator[_Pool]:
     params = call.params
     filters = list(params.get("Filters", []))
     products = params.get("ProductDescriptions") or asked(filters, "product-description")
@@ -137,8 +163,31 @@ def _on_day(level: float, ceiling: float, kind: str, zone: str, day: int) -> flo
     return round(min(ceiling, level * own * wave * noise), 4)
 
 
-def _moment(kind: str, zone: str, day: int) -> dt.timedelta:
-    return dt.timedelta(seconds=int(86_400 * _unit("moment", kind, zone, day)))
+def _changed(kind: str, zone: str, day: int) -> dt.datetime:
+    """Return when a pool's price changes on a day."""
+    seconds = int(86_400 * _unit("moment", kind, zone, day))
+    return _EPOCH + day * _DAY + dt.timedelta(seconds=seconds)
+
+
+def _required(call: Call) -> list[str]:
+    """Return the priced types that pass the sizes in the requirements; further requirements do not narrow the score."""
+    asked_for = call.params.get("InstanceRequirementsWithMetadata", {})
+    needs = asked_for.get("InstanceRequirements")
+    if needs is None:
+        raise AwsError(
+            "MissingParameter",
+            "The request must contain the parameter InstanceTypes or InstanceRequirementsWithMetadata",
+        )
+    return [
+        one.instance_type.name
+        for one in catalog.offerings(call.region)
+        if _is_within(one.instance_type.vcpu, needs.get("VCpuCount", {}))
+        and _is_within(one.instance_type.memory_mib, needs.get("MemoryMiB", {}))
+    ]
+
+
+def _is_within(value: int, limits: Mapping[str, int]) -> bool:
+    return limits.get("Min", 0) <= value <= limits.get("Max", value)
 
 
 def _score(box: Box, kind: str, zone: str, capacity: int) -> int:
@@ -152,8 +201,6 @@ def _score(box: Box, kind: str, zone: str, capacity: int) -> int:
 
 
 def _zones(box: Box, call: Call, region: str) -> list[dict[str, Any]]:
-    import dataclasses  # noqa: PLC0415 - one use
-
     there = dataclasses.replace(call, region=region)
     answer = beneath(box, there, operation="DescribeAvailabilityZones", params={})
     return list(answer["AvailabilityZones"])

@@ -12,19 +12,26 @@ PENDING = "pending"
 RUNNING = "running"
 SHUTTING_DOWN = "shutting-down"
 TERMINATED = "terminated"
+STOPPING = "stopping"
+STOPPED = "stopped"
 #: No longer listed at all.
 GONE = "gone"
-CODES = {PENDING: 0, RUNNING: 16, SHUTTING_DOWN: 32, TERMINATED: 48}
+CODES = {PENDING: 0, RUNNING: 16, SHUTTING_DOWN: 32, TERMINATED: 48, STOPPING: 64, STOPPED: 80}
 
 
 @dataclass(slots=True, kw_only=True)
 class Record:
-    """An instance. ``reason`` and ``words`` are EC2's StateReason, empty while nothing has happened."""
+    """An instance. ``reason`` and ``words`` are EC2's StateReason, empty while nothing has happened.
+
+    ``interfaces`` are the network interfaces that go when it does.
+    """
 
     region: str
     instance_type: str
     zone: str
     spot: bool
+    vcpus: int
+    interfaces: tuple[str, ...] = ()
     phase: str = PENDING
     reason: str = ""
     words: str = ""
@@ -33,6 +40,11 @@ class Record:
     def counts(self) -> bool:
         """Whether the instance counts against the quota: pending and running ones do."""
         return self.phase in {PENDING, RUNNING}
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether it has been terminated."""
+        return self.phase in {SHUTTING_DOWN, TERMINATED, GONE}
 
 
 @dataclass(slots=True)
