@@ -1,8 +1,9 @@
-"""The commands of a rendered README, section by section, as a person copies them."""
+"""The commands of a page, section by section, as a person copies them."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 _SECTION = re.compile(r"^## (?:\d+\. )?(.+)$", re.MULTILINE)
 _BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -15,3 +16,11 @@ def blocks(readme: str) -> dict[str, str]:
         title: "".join(_BLOCK.findall(text))
         for title, text in zip(parts[::2], parts[1::2], strict=True)
     }
+
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def page() -> dict[str, str]:
+    """Return the blocks of docs/walk-through.md."""
+    return blocks((ROOT / "docs" / "walk-through.md").read_text(encoding="utf-8"))

@@ -1,6 +1,7 @@
 """The walk-through of docs/walk-through.md, with the real ``aws`` and ``kubectl`` and nothing else.
 
-The stacks come from the commands of the README that ``render`` wrote, in its order.
+The page's commands are run as they stand; its stacks are created by the commands of the README that ``render`` wrote, and
+deleted by those of its last section.
 """
 
 from __future__ import annotations
@@ -17,13 +18,11 @@ import pytest
 
 pytest.importorskip("moto", reason="needs lowtide[local]")
 
-from tests.e2e.guide_blocks import blocks
+from tests.e2e.guide_blocks import ROOT, blocks, page
 from tests.local.life.home import Home
 
 pytestmark = pytest.mark.slow
 
-EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "noble-gpu"
-NAME = "noble-gpu-example"
 #: The autoscaler waits 30 s before it looks at GPU pods and caches groups for 60 s; the rest is start-up, here quickened.
 GROWS_WITHIN_S = 300.0
 #: The GPU groups' unneeded time is two minutes, by their tags.
@@ -74,33 +73,28 @@ class Watched:
         return f"{self.sizes}\n{events.stdout[-6000:]}\n{status.stdout}\n{self.home.run('local', 'logs', 'all', '-n', '20').stdout}"
 
 
-def _shell(home: Home, lines: str, *, folder: Path, timeout: float = 1200.0) -> None:
-    ran = home.shell("bash", "-euc", f"cd {folder}\n{lines}", timeout=timeout)
+def _typed(home: Home, lines: str, *, folder: Path) -> None:
+    """Run lines of the page in a shell that has the box's lines."""
+    ran = home.shell("bash", "-euc", lines, folder=folder, timeout=1200.0)
     assert ran.returncode == 0, f"{lines}\n{ran.stdout}\n{ran.stderr}"
 
 
-def test_the_stacks_of_render_and_the_examples_manifests_give_0_10_0_10_0_nodes_over_three_zones(
+def test_the_pages_lines_give_0_10_0_10_0_nodes_over_three_zones_and_leave_nothing(
     home: Home, tmp_path: Path
 ) -> None:
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    lines = page()
     home.up("--speed", "60")
-    rendered = tmp_path / "rendered"
-    made = home.run("render", str(rendered), "-f", str(EXAMPLE / "cluster.yaml"))
-    assert made.returncode == 0, made.stderr
-    readme = blocks((rendered / "README.md").read_text())
-    for title in (
-        "Cluster and nodes",
-        "Access",
-        "What needs nodes, and the queue of interruptions",
-    ):
-        _shell(home, readme[title], folder=rendered)
+    _typed(home, lines["The box"].partition("\n")[2], folder=tmp_path)
+    _typed(home, lines["The stacks"], folder=tmp_path)
 
     seen = Watched(home)
     assert seen.nodes() == []
-    for manifest in ("autoscaler", "nvidiplugin.yaml", "cudaexample.yaml"):
-        seen.kubectl("apply", "-f", str(EXAMPLE / manifest))
+    _typed(home, lines["Up"].partition("kubectl get")[0], folder=tmp_path)
+    scaling = iter(lines["Down, up and down"].splitlines())
     for size in (10, 0, 10, 0):
         if seen.sizes != [0]:
-            seen.kubectl("scale", "deployment", "cudaexample", f"--replicas={size}")
+            _typed(home, next(scaling), folder=tmp_path)
         if size:
             seen.until(lambda: seen.running() == 10, GROWS_WITHIN_S, "ten pods run")
             zones = Counter(
@@ -114,7 +108,11 @@ def test_the_stacks_of_render_and_the_examples_manifests_give_0_10_0_10_0_nodes_
     runs = home.document("local", "status")["clusters"][0]["autoscaler"]
     assert runs["kind"] == "lowtide"
 
-    _shell(home, readme["Taking it down"], folder=rendered)
+    _typed(
+        home,
+        blocks((tmp_path / "rendered" / "README.md").read_text())["Taking it down"],
+        folder=tmp_path,
+    )
     assert home.aws("cloudformation").describe_stacks()["Stacks"] == []
     assert home.aws("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"] == []
     assert home.aws("eks").list_clusters()["clusters"] == []

@@ -84,7 +84,7 @@ def logs(*, part: str, cluster: str, lines: int, follow: bool) -> None:
 
 
 def _lines(found: Mapping[str, Any]) -> Iterator[str]:
-    yield f"The box runs at {found['url']} since {_time(found['up_seconds'])} (pid {found['pid']})"
+    yield f"The box runs at {found['url']} for {_time(found['up_seconds'])} (pid {found['pid']})"
     yield f"  account {found['account']}, region {found['region']}, speed {found['speed']:g}, faults {found['faults']}"
     yield f"  {found['folder']}"
     if not found["clusters"]:

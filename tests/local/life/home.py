@@ -31,6 +31,7 @@ class Home:
         self.environment = {
             **kept,
             "XDG_STATE_HOME": str(self.state),
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', os.defpath)}",
             "KUBECONFIG": str(self.state / "kubeconfig"),
             "AWS_EC2_METADATA_DISABLED": "true",
         }
@@ -62,11 +63,14 @@ class Home:
         self.environment |= up["environment"]
         return up
 
-    def shell(self, *command: str, timeout: float = 300.0) -> subprocess.CompletedProcess[str]:
+    def shell(
+        self, *command: str, folder: Path | None = None, timeout: float = 300.0
+    ) -> subprocess.CompletedProcess[str]:
         """Run a command in the shell into which the lines were pasted."""
         return subprocess.run(
             command,
             env=self.environment,
+            cwd=folder,
             capture_output=True,
             text=True,
             check=False,
