@@ -212,6 +212,11 @@ class Cluster:
             return False
         return True
 
+    def log(self, namespace: str, name: str) -> str:
+        """Return what a pod's only container has printed."""
+        with self._asking(f"log of {namespace}/{name}"):
+            return "\n".join(self._client.log(name, namespace=namespace, newlines=False))
+
     def token(
         self, namespace: str, account: str, *, lifetime_s: int, pod: Mapping[str, Any] | None = None
     ) -> str:
