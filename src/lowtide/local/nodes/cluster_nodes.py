@@ -36,8 +36,8 @@ from lowtide.model.errors import InputError
 
 _log = logging.getLogger(__name__)
 
-#: A kubelet that is not let in tries again at most this much later (pkg/kubelet, registerWithAPIServer: 7 s).
-_RETRY_S = 5.0
+#: A kubelet that is not let in tries again at most this much later (pkg/kubelet, registerWithAPIServer); our time, so speed divides it.
+_RETRY_S = 7.0
 _SYNC_S = 0.2
 
 
@@ -126,7 +126,8 @@ class ClusterNodes:
             if self._refused.get(instance.id) != why:
                 _log.warning("%s does not join %s: %s", instance.id, self._key[1], why)
             self._refused[instance.id] = why
-            self._worker.after(_RETRY_S, partial(self._register, instance, booted))
+            again_s = max(_RETRY_S / self._box.settings.speed, 0.5)
+            self._worker.after(again_s, partial(self._register, instance, booted))
             return
         self._refused.pop(instance.id, None)
         try:

@@ -10,6 +10,7 @@ cloud-provider-aws (topology.k8s.aws/zone-id since 1.30).
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Any
 
 from lowtide import catalog
@@ -32,16 +33,20 @@ KWOK = ("kwok.x-k8s.io/node", "fake")
 INSTANCE = "lowtide.dev/instance"
 _KUBELET_PORT = 10250
 _KERNELS = {"amd64": "x86_64", "arm64": "aarch64"}
+#: The minor in the names of images: …-nvidia-580-1.36-v…, aws-k8s-1.36-nvidia, k8s_1.36/images.
+_MINOR = re.compile(r"(?:-|k8s[-_])(1\.\d+)(?=-v|-|/)")
 #: Family of the image to osImage, kernel and container runtime of such nodes; versions of late 2026.
 _SYSTEMS = {
     "bottlerocket": ("Bottlerocket OS 1.52.0", "6.12.40", "containerd://2.1.5+bottlerocket"),
-    "ubuntu": ("Ubuntu 24.04.3 LTS", "6.14.0-1012-aws", "containerd://2.1.5"),
+    "ubuntu": ("Ubuntu LTS", "6.14.0-1012-aws", "containerd://2.1.5"),
     "amazon": ("Amazon Linux 2023", "6.12.40-64.114.amzn2023", "containerd://2.1.5"),
 }
 
 
 def node_object(machine: Machine, booted: Booted, minor: str) -> dict[str, Any]:
     """Return the node as it is first seen: not Ready, without GPUs.
+
+    The kubelet is of the image's minor; ``minor`` is the cluster's, for images that do not say theirs.
 
     Raises:
         InputError: the catalog does not know the type.
@@ -143,7 +148,8 @@ def _info(machine: Machine, arch: str, minor: str) -> dict[str, str]:
     name = machine.image.name if machine.image is not None else "amazon"
     family = next((one for one in _SYSTEMS if name.startswith(one)), "amazon")
     system, kernel, runtime = _SYSTEMS[family]
-    version = f"v{release_of(minor).kubernetes}"
+    found = _MINOR.search(name)
+    version = f"v{release_of(found[1] if found else minor).kubernetes}"
     return {
         "architecture": arch,
         "bootID": machine.id,
