@@ -15,7 +15,6 @@ from lowtide.local.aws.settings import Settings
 from lowtide.local.serve import open_box
 
 REGION = "us-east-1"
-LONG_S = 4 * 3600.0
 
 
 @dataclass
@@ -36,10 +35,15 @@ class Aws:
     ) -> dict[str, Any]:
         return dict(self.box.call(service, operation, params, region=region, caller=self.caller))
 
-    def wait(self, seconds: float = LONG_S) -> None:
-        """Let the timers of that many seconds of AWS's time run."""
-        self.now = max(self.now, time.time()) + seconds / self.box.settings.speed
-        self.box.run_due(self.now)
+    def wait(self, seconds: float | None = None) -> None:
+        """Let that many seconds of AWS's time pass, or as many as CloudFormation needs for what is under way."""
+        if seconds is not None:
+            self.now = max(self.now, time.time()) + seconds / self.box.settings.speed
+            self.box.run_due(self.now)
+            return
+        while any(one.service == "cloudformation" for one in self.box.due):
+            self.now = max(self.now, self.box.due[0].at)
+            self.box.run_due(self.now)
 
     def create(self, name: str, template: Any, **params: Any) -> str:
         """Create a stack, wait until that is over, and return its status."""
@@ -126,5 +130,6 @@ def parameter(value: Any = "x", **more: Any) -> dict[str, Any]:
 
 
 def open_aws(folder: Path, **changed: Any) -> Aws:
-    box = open_box(Settings(folder=folder, **changed))
+    # So slow that what really passes is nothing beside what `wait` lets pass.
+    box = open_box(Settings(folder=folder, speed=0.01, **changed))
     return Aws(box=box, caller=credentials.admin(box).caller)

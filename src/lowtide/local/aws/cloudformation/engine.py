@@ -75,8 +75,12 @@ def advance(box: Box, stack_id: str, run: int, *, endings: Mapping[str, Ending])
     if current.is_failed and _stops(current):
         for task in current.those("waiting"):
             task.state = "cancelled"
-    for task in current.those("waiting"):
-        _start_if_free(box, stack, current, task)
+    # What is over at once (an unchanged resource, one that was never made) frees others in the same breath.
+    while free := [task for task in current.those("waiting") if _is_free(current, task)]:
+        for task in free:
+            if _is_free(current, task):  # one beside it may have failed since
+                task.state = "running"
+                _attempt(box, stack, task, _STARTS[task.verb])
     if not current.those("running"):
         for task in current.those("waiting"):
             task.state = "cancelled"
@@ -88,11 +92,11 @@ def _stops(run: Run) -> bool:
     return run.kind in _FORWARD and (not run.keeps_going or bool(run.reason))
 
 
-def _start_if_free(box: Box, stack: Stack, run: Run, task: Task) -> None:
-    before = [run.tasks[name].state for name in task.needs if name in run.tasks]
-    if task.state == "waiting" and all(state == "done" for state in before):
-        task.state = "running"
-        _attempt(box, stack, task, _STARTS[task.verb])
+def _is_free(run: Run, task: Task) -> bool:
+    """Whether everything before a task is done, and nothing that failed stops it."""
+    if run.is_failed and _stops(run):
+        return False
+    return all(run.tasks[name].state == "done" for name in task.needs if name in run.tasks)
 
 
 def look(box: Box, stack_id: str, run: int, task: str) -> None:

@@ -22,8 +22,8 @@ from lowtide.local.aws.cloudformation.template.parameters import check_declarati
 from lowtide.local.aws.cloudformation.template.refused import invalid, malformed, wrong
 from lowtide.local.aws.cloudformation.template.scope import PSEUDO
 
-#: Resources in one template (user guide, "Understand CloudFormation quotas").
-RESOURCE_LIMIT = 500
+#: Entries of a section in one template (user guide, "Understand CloudFormation quotas").
+LIMITS: Mapping[str, int] = {"Mappings": 200, "Outputs": 200, "Parameters": 200, "Resources": 500}
 _SECTIONS = frozenset(
     {
         *("AWSTemplateFormatVersion", "Description", "Metadata", "Parameters", "Rules"),
@@ -130,10 +130,12 @@ def _check_sections(template: Mapping[str, Any]) -> None:
         raise invalid("The embedded AWS does not know the section Rules.")
     if not template.get("Resources"):
         raise malformed("At least one Resources member must be defined.")
-    if len(template["Resources"]) > RESOURCE_LIMIT:
-        raise malformed(
-            f"Number of resources, {len(template['Resources'])}, is greater than maximum allowed, {RESOURCE_LIMIT}"
-        )
+    for section, most in LIMITS.items():
+        count = len(template.get(section, {}))
+        if count > most:
+            raise malformed(
+                f"Number of {section.lower()}, {count}, is greater than maximum allowed, {most}"
+            )
 
 
 def _first(transform: Any) -> str:
