@@ -8,13 +8,15 @@ from collections import defaultdict
 from collections.abc import Iterator
 from types import ModuleType
 
+import lowtide.checks
 import lowtide.resolve
 import lowtide.spec
+from lowtide.checks import account
 from lowtide.resolve import context
 
 
 def _modules() -> Iterator[ModuleType]:
-    for package in (lowtide.spec, lowtide.resolve):
+    for package in (lowtide.spec, lowtide.resolve, lowtide.checks):
         for one in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             yield importlib.import_module(one.name)
 
@@ -37,3 +39,14 @@ def test_a_code_has_one_name() -> None:
 def test_the_codes_of_resolving_are_explained_where_they_are_defined() -> None:
     explained = context.__doc__ or ""
     assert [rule for rule in _rules(context) if " ".join(rule) not in explained] == []
+
+
+def test_the_codes_of_an_account_are_explained_in_their_room() -> None:
+    explained = account.__doc__ or ""
+    rules = {
+        rule
+        for one in pkgutil.walk_packages(account.__path__, f"{account.__name__}.")
+        for rule in _rules(importlib.import_module(one.name))
+    }
+    assert len(rules) > 8
+    assert [rule for rule in rules if f"{rule[0]} {rule[1]} " not in explained] == []

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from lowtide.app.design import design
 from lowtide.app.files import Inputs, load
 from lowtide.app.plan import plan, written_out
-from lowtide.explain.plan_cost import bought, plan_cost, support_left
+from lowtide.explain.plan_cost import plan_cost, support_left
 from lowtide.kube.objects import yaml_text
 from lowtide.model.cluster import NodeGroup, ResolvedCluster
 from lowtide.model.errors import InputError
@@ -138,7 +138,7 @@ def test_the_on_demand_share_is_base_first_then_percent_rounded_up(
 ) -> None:
     group = replace(example.cluster.node_groups[1], on_demand_base=base, on_demand_percent=percent)
 
-    assert bought(group, nodes) == (on_demand, spot)
+    assert group.bought(nodes) == (on_demand, spot)
 
 
 def test_a_mixed_group_is_priced_by_what_it_buys(

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lowtide.app.files import Inputs, load
 from lowtide.model.cluster import ResolvedCluster
 from lowtide.model.findings import Finding, Severity
+from lowtide.model.preflight import Preflight
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """What was found; ``readable`` is False when a file is not even what it should be."""
+    """What was found; ``readable`` is False when a file is not even what it should be. ``live`` is None where no account was asked."""
 
     files: tuple[str, ...]
     findings: tuple[Finding, ...]
     readable: bool
     cluster: ResolvedCluster | None
+    live: Preflight | None = None
 
     def count(self, severity: Severity) -> int:
         """Return the number of findings of a severity."""
@@ -32,3 +34,20 @@ def check(inputs: Inputs) -> CheckResult:
         readable=loaded.readable,
         cluster=loaded.cluster,
     )
+
+
+def check_live(inputs: Inputs, *, profile: str | None = None) -> CheckResult:
+    """Return the same and what the AWS account has against the cluster; files with errors are not asked about.
+
+    Raises:
+        AwsError: there are no usable credentials, or AWS cannot be reached at all.
+    """
+    result = check(inputs)
+    if result.cluster is None or result.count(Severity.ERROR):
+        return result
+    from lowtide.app.design import design  # noqa: PLC0415 - templates and AWS's client, for this alone
+    from lowtide.app.preflight import preflight  # noqa: PLC0415
+    from lowtide.aws.live.account import Account  # noqa: PLC0415
+
+    found = preflight(design(inputs), Account(result.cluster.region, profile))
+    return replace(result, findings=(*result.findings, *found.findings), live=found)

@@ -98,16 +98,21 @@ def write_cache(prices: CachedPrices) -> Path:
 
 
 def cache_file(region: str) -> Path:
-    """Return where a region's prices are kept, by the XDG base directory specification."""
+    """Return where a region's prices are kept."""
+    return cache_folder("prices") / f"{region}.json"
+
+
+def cache_folder(what: str) -> Path:
+    """Return where answers of AWS are kept, by the XDG base directory specification; each endpoint has a folder of its own."""
     environ = os.environ
     home = environ.get("XDG_CACHE_HOME") or Path(environ.get("HOME") or Path.home(), ".cache")
-    folder = Path(home, "lowtide", "prices")
+    folder = Path(home, "lowtide", what)
     elsewhere = [f"{name}={environ[name]}" for name in _ENDPOINTS if environ.get(name)]
     if elsewhere:
-        import hashlib  # noqa: PLC0415 - 5 ms that only a box of one's own needs
+        import hashlib  # noqa: PLC0415 - 5 ms that only an endpoint of one's own needs
 
         folder /= f"endpoint-{hashlib.sha256(' '.join(elsewhere).encode()).hexdigest()[:12]}"
-    return folder / f"{region}.json"
+    return folder
 
 
 def _document(prices: CachedPrices) -> dict[str, Any]:

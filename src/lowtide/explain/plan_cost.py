@@ -45,17 +45,6 @@ def gpu_prices(cluster: ResolvedCluster) -> tuple[GpuPrice, ...]:
     return tuple(_gpu_price(one) for one in offerings.values())
 
 
-def bought(group: NodeGroup, nodes: int) -> tuple[int, int]:
-    """Return how many of a group's nodes are on-demand and how many are spot.
-
-    The base first; of what is above it the percentage, rounded up in favour of on-demand (EC2 Auto Scaling user guide,
-    "Instances distribution").
-    """
-    base = min(nodes, group.on_demand_base)
-    on_demand = base + -(-(nodes - base) * group.on_demand_percent // 100)
-    return on_demand, nodes - on_demand
-
-
 def support_left(
     version: str, *, until: str | None, support_type: str, today: dt.date
 ) -> SupportLeft:
@@ -81,7 +70,7 @@ def _group_cost(cluster: ResolvedCluster, group: NodeGroup) -> GroupCost:
     offerings = [one.offering for one in group.candidates]
 
     def nodes_usd(nodes: int, on_demand_price: float, spot_price: float) -> float:
-        on_demand, spot = bought(group, nodes)
+        on_demand, spot = group.bought(nodes)
         return on_demand * on_demand_price + spot * spot_price + nodes * around
 
     dearest = max(map(_on_demand, offerings))

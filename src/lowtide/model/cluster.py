@@ -104,6 +104,16 @@ class NodeGroup:
         """
         return self.is_gpu and self.ami.family.startswith("Bottlerocket")
 
+    def bought(self, nodes: int) -> tuple[int, int]:
+        """Return how many of that many nodes are on-demand and how many are spot.
+
+        The base first; of what is above it the percentage, rounded up in favour of on-demand (EC2 Auto Scaling user guide,
+        "Instances distribution").
+        """
+        base = min(nodes, self.on_demand_base)
+        on_demand = base + -(-(nodes - base) * self.on_demand_percent // 100)
+        return on_demand, nodes - on_demand
+
     @property
     def capacity_type(self) -> str:
         """``spot``, ``on-demand`` or ``mixed``."""

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lowtide.aws.live.account import Account
-from lowtide.aws.live.session import ask
+from lowtide.aws.live.paging import pages
 
 #: Where the price list can be asked, by partition (AWS General Reference, "AWS Price List endpoints").
 _PRICING_REGION = "us-east-1"
@@ -42,7 +42,7 @@ def on_demand_prices(region: str, *, profile: str | None = None) -> dict[str, fl
         {"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in wanted.items()
     ]
     found: dict[str, float] = {}
-    for page in _pages(
+    for page in pages(
         pricing.get_products, ServiceCode="AmazonEC2", Filters=filters, MaxResults=_PAGE
     ):
         for text in page["PriceList"]:
@@ -54,17 +54,18 @@ def on_demand_prices(region: str, *, profile: str | None = None) -> dict[str, fl
 
 
 def spot_prices(
-    account: Account, types: Sequence[str], *, now: dt.datetime
+    account: Account, types: Sequence[str], *, now: dt.datetime | None = None
 ) -> dict[str, dict[str, float]]:
     """Return the spot price in force of each type by zone, in USD per hour; a type that is not sold on spot is left out.
 
     Raises:
         AwsError: AWS refused, or could not be reached.
     """
+    now = now or dt.datetime.now(tz=dt.UTC)
     newest: dict[tuple[str, str], tuple[dt.datetime, float]] = {}
     ec2 = account.client("ec2")
     for start in range(0, len(types), _TYPES_A_CALL):
-        for page in _pages(
+        for page in pages(
             ec2.describe_spot_price_history,
             InstanceTypes=list(types[start : start + _TYPES_A_CALL]),
             ProductDescriptions=[_SPOT_PRODUCT],
@@ -88,13 +89,3 @@ def _hourly_usd(product: Mapping[str, Any]) -> float:
             if rate["unit"] == "Hrs":
                 return float(rate["pricePerUnit"].get("USD") or rate["pricePerUnit"].get("CNY", 0))
     return 0.0
-
-
-def _pages(call: Any, **params: Any) -> Iterator[Mapping[str, Any]]:
-    token: dict[str, str] = {}
-    while True:
-        page = ask(call, **params, **token)
-        yield page
-        if not page.get("NextToken"):
-            return
-        token = {"NextToken": page["NextToken"]}

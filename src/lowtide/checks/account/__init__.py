@@ -1,0 +1,48 @@
+"""Checks of a cluster against an account: what would stop or surprise its creation there.
+
+Why it exists: a quota of 0, a type that a zone does not sell or a name that is taken shows up twenty minutes after `up` began. Here each is a
+finding with the blocker, the number, and the command that helps.
+
+LT601 denied-permission    an action that the caller may not do
+LT602 small-quota          a vCPU quota below one node (error) or below the maximum sizes (warning)
+LT603 type-not-offered     a zone that sells none of a group's types (error) or lacks some (warning)
+LT604 foreign-zone         a zone that the account cannot use
+LT605 unoffered-version    a Kubernetes minor that EKS does not offer (error), or at the price of extended support (warning)
+LT606 name-taken           a cluster or stack of that name which lowtide did not make
+LT607 spot-limit           a maxPrice below the spot price of every zone (warning)
+LT608 scarce-spot          a low spot placement score (note)
+LT609 no-spot-role         no service-linked role for spot yet (note), and no right to make one (warning)
+LT610 not-verified         a fact that could not be read (warning)
+"""
+
+from __future__ import annotations
+
+from lowtide.checks.account.names_taken import names_taken
+from lowtide.checks.account.offers import foreign_zones, types_not_offered
+from lowtide.checks.account.permissions import denied_permissions, not_verified
+from lowtide.checks.account.quotas import quota_needs, small_quotas
+from lowtide.checks.account.spot import dear_spot, scarce_spot, spot_role
+from lowtide.checks.account.version import unoffered_version
+from lowtide.model.account import AccountFacts
+from lowtide.model.cluster import ResolvedCluster
+from lowtide.model.findings import Finding
+
+__all__ = ["account_findings", "quota_needs"]
+
+_CHECKS = (
+    denied_permissions,
+    small_quotas,
+    types_not_offered,
+    foreign_zones,
+    unoffered_version,
+    names_taken,
+    dear_spot,
+    scarce_spot,
+    spot_role,
+    not_verified,
+)
+
+
+def account_findings(cluster: ResolvedCluster, facts: AccountFacts) -> tuple[Finding, ...]:
+    """Return everything that the account has against the cluster."""
+    return tuple(one for check in _CHECKS for one in check(cluster, facts))

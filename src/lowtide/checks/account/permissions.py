@@ -1,0 +1,43 @@
+"""What the caller may not do, as IAM's own simulation says, and what nobody could find out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lowtide.checks.account.place import at_cluster
+from lowtide.model.account import AccountFacts
+from lowtide.model.cluster import ResolvedCluster
+from lowtide.model.findings import Finding, Severity
+
+DENIED_PERMISSION = ("LT601", "denied-permission")
+NOT_VERIFIED = ("LT610", "not-verified")
+_SHOWN = 6
+
+
+def denied_permissions(cluster: ResolvedCluster, facts: AccountFacts) -> Iterator[Finding]:
+    """Yield one finding for all actions that a policy denies, and one for those that none allows."""
+    for explicit, how in ((True, "a policy denies"), (False, "no policy allows")):
+        actions = [one.action for one in facts.denied if one.explicit is explicit]
+        if actions:
+            yield at_cluster(
+                cluster,
+                DENIED_PERMISSION,
+                Severity.ERROR,
+                f"{how} {facts.principal or facts.caller} {len(actions)} of the actions that `lowtide up` needs: "
+                f"{_some(actions)}",
+                "ask an administrator for the policy in docs/iam.md; aws iam simulate-principal-policy "
+                f"--policy-source-arn {facts.principal} --action-names {' '.join(actions[:_SHOWN])} says the same",
+            )
+
+
+def not_verified(cluster: ResolvedCluster, facts: AccountFacts) -> Iterator[Finding]:
+    """Yield a warning for each fact that could not be read."""
+    for one in facts.unknown:
+        yield at_cluster(
+            cluster, NOT_VERIFIED, Severity.WARNING, f"could not verify {one.what}: {one.why}"
+        )
+
+
+def _some(actions: list[str]) -> str:
+    more = len(actions) - _SHOWN
+    return ", ".join(actions[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
