@@ -69,6 +69,7 @@ def test_a_list_holds_one_namespace_or_all_and_filters_by_labels(cluster: Cluste
     cluster.create(labelled)
     everywhere = cluster.list(kinds.CONFIG_MAP, labels={"tide": "low"})
     assert [one["metadata"]["name"] for one in everywhere.items] == ["listed"]
+    assert (everywhere.items[0]["apiVersion"], everywhere.items[0]["kind"]) == ("v1", "ConfigMap")
     assert (
         cluster.list(kinds.CONFIG_MAP, namespace="kube-system", labels={"tide": "low"}).items == ()
     )

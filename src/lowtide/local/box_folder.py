@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from lowtide.local.autoscaler import leftovers
 from lowtide.local.controlplane.ownership import Process, process
 from lowtide.local.controlplane.private_files import private_folder, write_private
 from lowtide.model.errors import LowtideError
@@ -133,7 +134,7 @@ def clean(folder: Path) -> list[str]:
     with locked(folder):
         (folder / DOOR_FILE).unlink(missing_ok=True)
         clusters = folder / CLUSTERS
-        return Planes(clusters).sweep() if clusters.is_dir() else []
+        return [*Planes(clusters).sweep(), *leftovers.sweep(clusters)] if clusters.is_dir() else []
 
 
 def sweep(folder: Path) -> bool:

@@ -17,6 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, Self
 
+from lowtide.local.autoscaler import launchers, leftovers
+from lowtide.local.autoscaler.program import find_program
 from lowtide.local.aws import credentials, faults
 from lowtide.local.aws.box import Box
 from lowtide.local.aws.eks.absent_planes import DeadPlanes
@@ -43,7 +45,7 @@ from lowtide.local.controlplane.binaries import find_binaries
 from lowtide.local.controlplane.planes import Planes, PlaneSpec
 from lowtide.local.nodes.bridge import Nodes
 from lowtide.local.nodes.pacing import write_stages
-from lowtide.local.status import status_of
+from lowtide.local.status import AUTOSCALERS_PORT, status_of
 
 #: ``real`` clusters have a control plane; with ``none`` they become active with an address where nobody answers.
 ControlPlaneKind = Literal["real", "none"]
@@ -96,6 +98,7 @@ class Serving:
         self._threads: PlaneThreads | None = None
         self._objects: LiveObjects | None = None
         self._nodes: Nodes | None = None
+        self._autoscalers: launchers.Launchers | None = None
         try:
             self.box = open_box(settings)
             if planes == "real":
@@ -106,12 +109,17 @@ class Serving:
                     stages=write_stages(settings.folder / "stages.yaml", settings),
                 )
                 self._planes.sweep()
+                leftovers.sweep(settings.folder / CLUSTERS)
                 _forget_deleted(self.box, settings.folder / CLUSTERS)
                 self._threads = PlaneThreads(self._start_plane, self._stop_plane)
                 self._objects = LiveObjects(self._kubeconfig)
                 self.box.ports[PLANES_PORT] = self._threads
                 self.box.ports[OBJECTS_PORT] = self._objects
                 self._nodes = Nodes(self.box, self._bridge_kubeconfig)
+                self._autoscalers = launchers.Launchers(
+                    self.box, find_program(settings.autoscaler), self._server.url
+                )
+                self.box.ports[AUTOSCALERS_PORT] = self._autoscalers
         except BaseException:
             self._server.stop()
             os.close(self._lock)
@@ -148,6 +156,8 @@ class Serving:
             self._objects.close()
         if self._nodes is not None:
             self._nodes.close()
+        if self._autoscalers is not None:
+            self._autoscalers.close()
         if self._planes is not None and self._threads is not None:
             self._planes.stop_all()
             self._threads.close()
@@ -161,6 +171,7 @@ class Serving:
     def _start_plane(self, request: PlaneRequest) -> PlaneUp:
         assert self._planes is not None
         assert self._nodes is not None
+        assert self._autoscalers is not None
         spec = PlaneSpec(
             name=request.name,
             region=request.region,
@@ -172,16 +183,20 @@ class Serving:
         running = self._planes.plane(spec.key)
         if running is not None and running.minor != spec.minor:  # an upgrade: the data stay
             self._nodes.cluster_down(request.key)
+            self._autoscalers.cluster_down(request.key)
             self._planes.stop(spec.key)
         plane = self._planes.start(spec)
         self._nodes.cluster_up(request.key)
+        self._autoscalers.cluster_up(request.key, plane)
         return PlaneUp(endpoint=plane.endpoint, ca_pem=plane.ca_pem)
 
     def _stop_plane(self, key: Key) -> None:
         assert self._planes is not None
         assert self._nodes is not None
+        assert self._autoscalers is not None
         region, name = key
         self._nodes.cluster_down(key)
+        self._autoscalers.cluster_down(key)
         self._planes.stop(f"{region}.{name}", delete=True)
 
     def _kubeconfig(self, key: Key) -> Path | None:

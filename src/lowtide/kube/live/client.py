@@ -123,11 +123,15 @@ class Cluster:
     def list(
         self, kind: Kind, *, namespace: str | None = None, labels: Mapping[str, str] | None = None
     ) -> Listing:
-        """Return all objects of a kind, of every namespace unless one is given."""
+        """Return all objects of a kind, of every namespace unless one is given.
+
+        Each says its apiVersion and kind, which the API leaves out of lists.
+        """
         scope = {"namespace": namespace or "*"} if kind.namespaced else {}
         with self._asking(kind.plural):
             found = self._client.list(_resource(kind), labels=dict(labels or {}) or None, **scope)
-            items = tuple(_plain(one) for one in found)
+            typed = {"apiVersion": kind.api_version, "kind": kind.name}
+            items = tuple({**typed, **_plain(one)} for one in found)
             return Listing(items=items, version=found.resourceVersion)
 
     def watch(

@@ -16,7 +16,7 @@ from lowtide.aws.live.groups import LiveGroups
 from lowtide.cloud.groups import Rejected
 from lowtide.kube import reading
 from lowtide.kube.live import kinds
-from lowtide.kube.live.client import Cluster, Object
+from lowtide.kube.live.client import Cluster, Conflict, Object
 from lowtide.kube.live.informer import Informer, Listener, key_of
 from lowtide.kube.priorities import KEY as PRIORITIES
 from lowtide.kube.priorities import parse_priorities
@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 _CONTROLLERS = (kinds.REPLICA_SET, kinds.STATEFUL_SET, kinds.JOB, kinds.DAEMON_SET)
 _FINISHED = frozenset({"Succeeded", "Failed"})
 _SYNC_S = 30.0
-
+_MOST_CONFLICTS = 5
 
 Value = TypeVar("Value")
 
@@ -89,14 +89,12 @@ class LiveCluster:
         specs = reading.SpecReader()
         self._informers = {
             kind: Informer(cluster, kind, on_pod if kind is kinds.POD else None)
-            for kind in (
-                kinds.NODE,
-                kinds.POD,
-                kinds.BUDGET,
-                kinds.CONFIG_MAP,
-                *_CONTROLLERS,
-            )
+            for kind in (kinds.NODE, kinds.POD, kinds.BUDGET, *_CONTROLLERS)
         }
+        # Its role reads ConfigMaps in its own namespace alone.
+        self._informers[kinds.CONFIG_MAP] = Informer(
+            cluster, kinds.CONFIG_MAP, namespace=names.SYSTEM_NAMESPACE
+        )
         self._nodes = View(self._informers[kinds.NODE], reading.node)
         self._pods: View[Pod] = View(
             self._informers[kinds.POD],
@@ -124,9 +122,10 @@ class LiveCluster:
             )
 
     def stop(self) -> None:
-        """Stop following."""
+        """Stop following, and close the connection."""
         for one in self._informers.values():
             one.stop()
+        self._cluster.close()
 
     def object(self, kind: kinds.Kind, key: str) -> Object | None:
         """Return an object as last seen, with what events need to refer to it."""
@@ -182,11 +181,11 @@ class LiveCluster:
 
     def cordon(self, node: str) -> None:
         """Keep new pods away from a node."""
-        self._patch_node(node, {"spec": {"unschedulable": True}})
+        self._change_node(node, lambda spec: spec.update(unschedulable=True))
 
     def uncordon(self, node: str) -> None:
         """Let pods come to a node again."""
-        self._patch_node(node, {"spec": {"unschedulable": None}})
+        self._change_node(node, lambda spec: spec.update(unschedulable=False))
 
     def evict(self, pod_key: str) -> bool:
         """Evict a pod; False when a budget forbids it now, or the API server cannot be reached."""
@@ -214,31 +213,29 @@ class LiveCluster:
     def _change_taints(
         self, node: str, change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
     ) -> None:
-        """Replace a node's taints; the version that they were read at must still hold, else they are read again."""
-        for _ in range(5):
+        def changed(spec: dict[str, Any]) -> None:
+            spec["taints"] = change(spec.get("taints") or [])
+
+        self._change_node(node, changed)
+
+    def _change_node(self, node: str, change: Callable[[dict[str, Any]], None]) -> None:
+        """Change a node's spec and update it, as upstream does: its role may update nodes and not patch them.
+
+        Where the node has changed since it was read, it is read again.
+        """
+        for _ in range(_MOST_CONFLICTS):
             try:
                 found = self._cluster.get(kinds.NODE, node)
                 if found is None:
                     return
-                before = found.get("spec", {}).get("taints") or []
-                self._cluster.patch(
-                    kinds.NODE,
-                    node,
-                    {
-                        "metadata": {"resourceVersion": found["metadata"]["resourceVersion"]},
-                        "spec": {"taints": [{"$patch": "replace"}, *change(before)]},
-                    },
-                )
+                change(found.setdefault("spec", {}))
+                self._cluster.replace(found)
+            except Conflict:
+                continue
             except KubernetesError as error:
-                _log.warning("taints of node %s not changed: %s", node, error.why)
-            else:
-                return
-
-    def _patch_node(self, node: str, patch: Object) -> None:
-        try:
-            self._cluster.patch(kinds.NODE, node, patch)
-        except KubernetesError as error:
-            _log.warning("node %s not changed: %s", node, error.why)
+                _log.warning("node %s not changed: %s", node, error.why)
+            return
+        _log.warning("node %s not changed: others change it all the time", node)
 
     def _priorities(self) -> Mapping[int, tuple[str, ...]] | None:
         key = f"{names.SYSTEM_NAMESPACE}/{names.PRIORITY_EXPANDER_CONFIG_MAP}"
@@ -251,10 +248,6 @@ class LiveCluster:
             for kind in _CONTROLLERS
             for one in self._informers[kind].objects()
         }
-
-
-def _is_unfinished(pod: Object) -> bool:
-    return pod.get("status", {}).get("phase") not in _FINISHED
 
 
 def _refused(call: Callable[[], None]) -> Rejected | None:

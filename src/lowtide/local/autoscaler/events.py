@@ -51,7 +51,10 @@ class _Alike:
 class Recorder:
     """Writes events on pods, nodes and the status ConfigMap; a write that fails is logged and forgotten."""
 
-    def __init__(self, cluster: Cluster, seconds: Callable[[], float]) -> None:
+    def __init__(
+        self, cluster: Cluster, seconds: Callable[[], float], component: str = COMPONENT
+    ) -> None:
+        self._component = component
         self._cluster = cluster
         self._seconds = seconds
         self._written: dict[tuple[str, ...], _Written] = {}
@@ -119,8 +122,8 @@ class Recorder:
                 "count": known.count,
                 "firstTimestamp": known.first,
                 "lastTimestamp": now,
-                "source": {"component": COMPONENT},
-                "reportingComponent": COMPONENT,
+                "source": {"component": self._component},
+                "reportingComponent": self._component,
                 "reportingInstance": "",
             }
         )

@@ -19,7 +19,7 @@ from lowtide.engine.events import pod_events
 from lowtide.engine.memory import AutoscalerMemory
 from lowtide.engine.options import AutoscalerOptions
 from lowtide.engine.status import status
-from lowtide.kube.flags import autoscaler_options, parse_flags
+from lowtide.kube.flags import autoscaler_options, not_modelled, parse_flags
 from lowtide.kube.live import kinds
 from lowtide.kube.live.client import Cluster, Object
 from lowtide.local.autoscaler.clock import RealClock
@@ -124,7 +124,11 @@ def _removed(result: DeletionResult) -> Event:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run with the upstream's arguments until SIGTERM; return the exit code."""
+    """Run as an autoscaler of a minor (the first argument) with the upstream's flags until SIGTERM.
+
+    Returns:
+        The exit code.
+    """
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
     )
@@ -145,10 +149,13 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _make(arguments: Sequence[str]) -> Autoscaler:
-    options, problems = autoscaler_options(("./cluster-autoscaler",), arguments)
+    minor, *given = arguments
+    options, problems = autoscaler_options(("./cluster-autoscaler",), given, minor=minor)
     if problems:
         raise ValueError("; ".join(problems))
-    flags = parse_flags(arguments)
+    for flag in not_modelled(("./cluster-autoscaler",), given, minor=minor):
+        _log.warning("lowtide's engine does not model %s", flag)
+    flags = parse_flags(given, minor=minor)
     for needed in ("kubeconfig", "cloud-config"):
         if needed not in flags:
             raise ValueError(f"flag needed here: --{needed}")

@@ -12,8 +12,8 @@ from typing import Any
 import yaml
 
 from lowtide.engine.status import AutoscalerStatus, GroupStatus, NodeCounts
-from lowtide.kube.live.client import Cluster, Object
-from lowtide.local.autoscaler.events import COMPONENT, STATUS_MAP
+from lowtide.kube.live.client import Cluster, NotFound, Object
+from lowtide.local.autoscaler.events import STATUS_MAP
 from lowtide.model import names
 
 _LAST_UPDATED = "cluster-autoscaler.kubernetes.io/last-updated"
@@ -106,15 +106,17 @@ class StatusMap:
             "namespace": self._namespace,
             "annotations": {_LAST_UPDATED: written},
         }
-        self.object = self._cluster.apply(
-            {
-                "apiVersion": "v1",
-                "kind": "ConfigMap",
-                "metadata": metadata,
-                "data": {"status": yaml.safe_dump({**content, "time": written})},
-            },
-            manager=COMPONENT,
-        )
+        wanted: Object = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": metadata,
+            "data": {"status": yaml.safe_dump({**content, "time": written})},
+        }
+        # Its role may create and update this ConfigMap; apply would be a patch.
+        try:
+            self.object = self._cluster.replace(wanted)
+        except NotFound:
+            self.object = self._cluster.create(wanted)
 
 
 def _health(*, healthy: bool) -> str:

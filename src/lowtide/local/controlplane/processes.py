@@ -62,6 +62,11 @@ class Child:
         """The exit code, or None while it runs."""
         return self._popen.poll()
 
+    @property
+    def lived_s(self) -> float:
+        """Seconds since its start."""
+        return time.monotonic() - self.started_s
+
     def said(self, lines: int = 5) -> str:
         """Return the last lines that it wrote since this start."""
         with self.log.open("rb") as stream:
