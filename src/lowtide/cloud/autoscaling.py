@@ -71,6 +71,11 @@ def update_group(state: AutoScaling, config: GroupConfig, now_ms: int) -> Change
     return _reconcile(state, changed, now_ms)
 
 
+def configure(state: AutoScaling, config: GroupConfig) -> AutoScaling:
+    """Return the state with another configuration of a group, whose desired capacity stays; nothing happens yet."""
+    return _with(state, dataclasses.replace(state.groups[config.name], config=config))
+
+
 def remove_group(state: AutoScaling, group: str) -> AutoScaling:
     """Return the state without a group."""
     rest = {name: one for name, one in state.groups.items() if name != group}
@@ -162,6 +167,14 @@ def detach(
         return _below_minimum(old.config)
     rest = tuple(one for one in old.instances if one.id != instance_id)
     return _reconcile(state, dataclasses.replace(old, instances=rest, desired=desired), now_ms)
+
+
+def attach(state: AutoScaling, group: str, instance: Instance) -> AutoScaling:
+    """Let a running instance join a group, whose desired capacity grows by it (AttachInstances)."""
+    old = state.groups[group]
+    desired = old.desired + old.config.units((instance,))
+    instances = (*old.instances, instance)
+    return _with(state, dataclasses.replace(old, desired=desired, instances=instances))
 
 
 def protect(state: AutoScaling, group: str, instance_id: str, *, protected: bool) -> AutoScaling:

@@ -11,7 +11,7 @@ import json
 import uuid
 from typing import Any
 
-from lowtide.local.aws.autoscaling.state import Group
+from lowtide.local.aws.autoscaling.state import Group, Member, Refusal
 from lowtide.local.aws.box import Box
 from lowtide.model.names import SPOT
 
@@ -25,22 +25,34 @@ def stamp(box: Box) -> str:
     return box.now().strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def launching(box: Box, group: Group, instance_id: str, cause: str) -> dict[str, Any]:
+def launching(
+    box: Box, group: Group, instance_id: str, cause: str, *, zone: str, subnet: str
+) -> dict[str, Any]:
     """Note that an instance is being launched."""
-    activity = _note(box, group, f"Launching a new EC2 instance: {instance_id}", cause)
-    activity["StatusCode"] = "PreInService"
-    activity["Progress"] = 30
+    words = f"Launching a new EC2 instance: {instance_id}"
+    activity = _note(box, group, words, cause, zone=zone, subnet=subnet)
+    activity.update(StatusCode="PreInService", Progress=30)
     return activity
 
 
-def terminating(box: Box, group: Group, instance_id: str, cause: str) -> dict[str, Any]:
+def terminating(box: Box, group: Group, member: Member, cause: str) -> dict[str, Any]:
     """Note that an instance is being terminated."""
-    return _note(box, group, f"Terminating EC2 instance: {instance_id}", cause)
+    words = f"Terminating EC2 instance: {member.id}"
+    return _note(box, group, words, cause, zone=member.zone, subnet=member.subnet)
 
 
-def detaching(box: Box, group: Group, instance_id: str, cause: str) -> dict[str, Any]:
+def detaching(box: Box, group: Group, member: Member, cause: str) -> dict[str, Any]:
     """Note that an instance has left the group."""
-    activity = _note(box, group, f"Detaching EC2 instance: {instance_id}", cause)
+    words = f"Detaching EC2 instance: {member.id}"
+    activity = _note(box, group, words, cause, zone=member.zone, subnet=member.subnet)
+    succeed(box, activity)
+    return activity
+
+
+def attaching(box: Box, group: Group, instance_id: str) -> dict[str, Any]:
+    """Note that an instance has joined the group."""
+    cause = f"At {stamp(box)} an instance was attached in response to user request."
+    activity = _note(box, group, f"Attaching an existing EC2 instance: {instance_id}", cause)
     succeed(box, activity)
     return activity
 
@@ -55,28 +67,40 @@ def cancel(box: Box, activity: dict[str, Any]) -> None:
     activity.update(StatusCode="Cancelled", Progress=100, EndTime=box.now())
 
 
-def failed(box: Box, group: Group, code: str, cause: str) -> None:
+def abandon(box: Box, activity: dict[str, Any], why: str) -> None:
+    """Note that a launch came to nothing after the instance was there."""
+    message = f"Instance failed to complete user's Lifecycle Action: {why}"
+    activity["Description"] += f".  Status Reason: {message}"
+    activity.update(StatusCode="Cancelled", StatusMessage=message, Progress=100, EndTime=box.now())
+
+
+def failed(
+    box: Box, group: Group, code: str, refusal: Refusal | None, cause: str
+) -> dict[str, Any]:
     """Note that instances could not be launched: EC2's last refusal, or that spot is too dear for the group."""
-    message = _why(group, code)
+    message = _why(group, code, refusal)
     activity = _note(box, group, f"Launching a new EC2 instance.  Status Reason: {message}", cause)
     activity.update(StatusCode="Failed", StatusMessage=message, Progress=100, EndTime=box.now())
+    return activity
 
 
-def _why(group: Group, code: str) -> str:
-    if group.refusal is None:
-        words = f"{code} - The maximum Spot price of the group is lower than the current Spot price of every instance type."
-        return f"Could not launch Spot Instances. {words} {_FAILED}"
-    words = group.refusal.message.rstrip()
+def _why(group: Group, code: str, refusal: Refusal | None) -> str:
+    if refusal is None:
+        words = "The maximum Spot price of the group is lower than the current Spot price of every instance type."
+        return f"Could not launch Spot Instances. {code} - {words} {_FAILED}"
+    words = refusal.message.rstrip()
     words = words if words.endswith(".") else f"{words}."
     if not group.is_mixed:
         return f"{words} {_FAILED}"
-    kind = "Spot" if group.refused_as == SPOT else "On-Demand"
-    return f"Could not launch {kind} Instances. {group.refusal.code} - {words} {_FAILED}"
+    kind = "Spot" if refusal.capacity_type == SPOT else "On-Demand"
+    return f"Could not launch {kind} Instances. {refusal.code} - {words} {_FAILED}"
 
 
-def _note(box: Box, group: Group, description: str, cause: str) -> dict[str, Any]:
-    zones = ", ".join(group.subnets)
-    subnets = ", ".join(one for ids in group.subnets.values() for one in ids)
+def _note(
+    box: Box, group: Group, description: str, cause: str, *, zone: str = "", subnet: str = ""
+) -> dict[str, Any]:
+    zones = zone or ", ".join(group.subnets)
+    subnets = subnet or ", ".join(one for ids in group.subnets.values() for one in ids)
     activity: dict[str, Any] = {
         "ActivityId": str(uuid.uuid4()),
         "AutoScalingGroupName": group.name,
@@ -86,7 +110,9 @@ def _note(box: Box, group: Group, description: str, cause: str) -> dict[str, Any
         "StartTime": box.now(),
         "StatusCode": "InProgress",
         "Progress": 0,
-        "Details": json.dumps({"Subnet ID": subnets, "Availability Zone": zones}),
+        "Details": json.dumps(
+            {"Subnet ID": subnets, "Availability Zone": zones}, separators=(",", ":")
+        ),
     }
     group.activities.insert(0, activity)
     del group.activities[KEPT:]

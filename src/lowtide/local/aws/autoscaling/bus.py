@@ -6,11 +6,13 @@ carry an event from the one to the other.
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from lowtide.local.aws.autoscaling.state import Group
 from lowtide.local.aws.box import Box
 from lowtide.local.aws.errors import AwsError
 
@@ -47,6 +49,30 @@ def emit(
                 send(box, region, target["Arn"], event)
 
 
+def tell_outcome(
+    box: Box, group: Group, detail_type: str, activity: Mapping[str, Any], *, instance_id: str
+) -> None:
+    """Send Auto Scaling's event of a finished activity (EventBridge reference, "Amazon EC2 Auto Scaling events")."""
+    detail = {
+        "StatusCode": "InProgress"
+        if activity["StatusCode"] == "Successful"
+        else activity["StatusCode"],
+        "AutoScalingGroupName": group.name,
+        "ActivityId": activity["ActivityId"],
+        "RequestId": activity["ActivityId"],
+        "Details": json.loads(activity["Details"]),
+        "StatusMessage": activity.get("StatusMessage", ""),
+        "StartTime": _iso(activity["StartTime"]),
+        "EndTime": _iso(activity["EndTime"]),
+        "EC2InstanceId": instance_id,
+        "Cause": activity["Cause"],
+        "Description": activity["Description"],
+        "Origin": "EC2" if "Launch" in detail_type else "AutoScalingGroup",
+        "Destination": "AutoScalingGroup" if "Launch" in detail_type else "EC2",
+    }
+    emit(box, group.region, "aws.autoscaling", detail_type, detail=detail, resource=group.arn)
+
+
 def send(box: Box, region: str, arn: str, message: Mapping[str, Any]) -> None:
     """Send a message to a queue; other targets are not served, and a queue that is gone loses it, as on AWS."""
     if not arn.startswith("arn:aws:sqs:"):
@@ -76,3 +102,7 @@ def _is_within(pattern: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
             if not any(one in wanted for one in values):
                 return False
     return True
+
+
+def _iso(at: dt.datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from lowtide import catalog
+from lowtide.cloud import autoscaling
 from lowtide.cloud.groups import GroupConfig, Offer
-from lowtide.local.aws.autoscaling.state import Group
+from lowtide.local.aws.autoscaling.state import Group, state_of
 from lowtide.local.aws.box import Box
 from lowtide.local.aws.ec2.spot import price_usd_per_hour
 from lowtide.local.aws.ec2.templates import launch_version
@@ -24,7 +25,14 @@ _DISTRIBUTION: Mapping[str, Any] = {
     "OnDemandPercentageAboveBaseCapacity": 100,
     "SpotAllocationStrategy": "lowest-price",
 }
-_STRATEGIES = ("lowest-price", "capacity-optimized", "capacity-optimized-prioritized", "price-capacity-optimized")  # fmt: skip
+_STRATEGIES: Mapping[str, tuple[str, ...]] = {
+    "OnDemandAllocationStrategy": ("lowest-price", "prioritized"),
+    "SpotAllocationStrategy": (
+        "lowest-price", "capacity-optimized", "capacity-optimized-prioritized", "price-capacity-optimized",
+    ),
+}  # fmt: skip
+#: The range of WeightedCapacity (API reference, LaunchTemplateOverrides).
+_HEAVIEST = 999
 _NEITHER = (
     "Valid requests must contain either LaunchTemplate, LaunchConfigurationName, InstanceId or"
     " MixedInstancesPolicy parameter."
@@ -79,7 +87,7 @@ def config_of(box: Box, group: Group, *, smallest: int, largest: int, desired: i
         max_size=largest,
         desired=desired,
         zones=zones,
-        offers=tuple(_offer(box, group.region, name, zones[0]) for name in types),
+        offers=tuple(_offer(box, group, name, zones[0]) for name in types),
         suspended_processes=frozenset(group.suspended),
         spot_launch_ms=boot_ms,
         on_demand_launch_ms=boot_ms,
@@ -87,10 +95,25 @@ def config_of(box: Box, group: Group, *, smallest: int, largest: int, desired: i
         retry_ms=int(delays.launch_retry_s * 1000),
         notice_ms=int(delays.interruption_notice_s * 1000),
         balances_zones=True,
+        repeats_failures=True,
         capacity_rebalance=bool(group.settings.get("CapacityRebalance")),
         protects_new=bool(group.settings.get("NewInstancesProtectedFromScaleIn")),
         **_purchase(box, group),
     )
+
+
+def refreshed(box: Box, group: Group) -> None:
+    """Bring prices and depths in a group's configuration up to date, before it decides what to buy."""
+    state = state_of(box)
+    decided = state.decided(group)
+    old = decided.config
+    try:
+        config = config_of(
+            box, group, smallest=old.min_size, largest=old.max_size, desired=decided.desired
+        )
+    except AwsError:
+        return  # its template is gone: each launch will say so
+    state.clouds[group.region] = autoscaling.configure(state.cloud(group.region), config)
 
 
 def specification(group: Group, instance_type: str = "") -> dict[str, str]:
@@ -98,18 +121,21 @@ def specification(group: Group, instance_type: str = "") -> dict[str, str]:
     if not group.is_mixed:
         return dict(group.settings["LaunchTemplate"])
     template = group.settings["MixedInstancesPolicy"]["LaunchTemplate"]
-    for one in template.get("Overrides", []):
-        if one.get("InstanceType") == instance_type and one.get("LaunchTemplateSpecification"):
-            return dict(one["LaunchTemplateSpecification"])
-    return dict(template["LaunchTemplateSpecification"])
+    own = override_of(group, instance_type).get("LaunchTemplateSpecification")
+    return dict(own or template["LaunchTemplateSpecification"])
+
+
+def override_of(group: Group, instance_type: str) -> Mapping[str, Any]:
+    """Return what a mixed instances policy says of a type, empty where it says nothing."""
+    policy = group.settings.get("MixedInstancesPolicy") or {}
+    overrides = policy.get("LaunchTemplate", {}).get("Overrides", [])
+    return next((one for one in overrides if one.get("InstanceType") == instance_type), {})
 
 
 def instance_types(box: Box, group: Group) -> tuple[str, ...]:
     """Return the types that a group may launch, in the order of its request."""
     if group.is_mixed:
         overrides = group.settings["MixedInstancesPolicy"]["LaunchTemplate"].get("Overrides", [])
-        if any("InstanceRequirements" in one for one in overrides):
-            raise refuse("The embedded AWS does not choose types by InstanceRequirements.")
         names = tuple(one["InstanceType"] for one in overrides if one.get("InstanceType"))
         if names:
             return names
@@ -137,26 +163,47 @@ def _purchase(box: Box, group: Group) -> dict[str, Any]:
         "on_demand_strategy": given["OnDemandAllocationStrategy"],
         "allocation_strategy": given["SpotAllocationStrategy"],
         "max_spot_usd_per_hour": float(price) if price else None,
+        "spot_pools": int(given.get("SpotInstancePools") or 1),
     }
 
 
-def _offer(box: Box, region: str, name: str, zone: str) -> Offer:
-    spot = price_usd_per_hour(region, name, zone, box.now())
+def _offer(box: Box, group: Group, name: str, zone: str) -> Offer:
+    spot = price_usd_per_hour(group.region, name, zone, box.now())
     try:
-        on_demand = catalog.offering(name, region).on_demand_usd_per_hour
+        on_demand = catalog.offering(name, group.region).on_demand_usd_per_hour
     except InputError:
         on_demand = (
             0.0  # without any price it is launched all the same: the box sells what it is asked for
         )
     return Offer(
-        instance_type=name, on_demand_usd_per_hour=on_demand, spot_usd_per_hour=spot or 0.0
+        instance_type=name,
+        on_demand_usd_per_hour=on_demand,
+        spot_usd_per_hour=spot or 0.0,
+        weight=int(override_of(group, name).get("WeightedCapacity") or 1),
+        spot_depth=_depth(box, group, name),
     )
+
+
+def _depth(box: Box, group: Group, name: str) -> int | None:
+    """Return how deep a type's spot pools are, as the placement score says; None where no strategy asks."""
+    policy = group.settings.get("MixedInstancesPolicy") or {}
+    strategy = policy.get("InstancesDistribution", {}).get("SpotAllocationStrategy", "lowest-price")
+    if strategy == "lowest-price" or len(policy["LaunchTemplate"]["Overrides"]) < 2:
+        return None
+    params = {"InstanceTypes": [name], "TargetCapacity": 1, "RegionNames": [group.region]}
+    answer = box.call("ec2", "GetSpotPlacementScores", params, region=group.region)
+    return max((int(one["Score"]) for one in answer["SpotPlacementScores"]), default=None)
 
 
 def _policy(box: Box, region: str, given: Mapping[str, Any]) -> dict[str, Any]:
     distribution = {**_DISTRIBUTION, **(given.get("InstancesDistribution") or {})}
-    if distribution["SpotAllocationStrategy"] not in _STRATEGIES:
-        raise refuse(f"Invalid SpotAllocationStrategy: {distribution['SpotAllocationStrategy']}")
+    for name, known in _STRATEGIES.items():
+        if distribution[name] not in known:
+            raise refuse(
+                f"Invalid {name} value {distribution[name]}. Valid values are: [{', '.join(known)}]"
+            )
+    if int(distribution["OnDemandBaseCapacity"]) < 0:
+        raise refuse("OnDemandBaseCapacity must be 0 or more")
     if not 0 <= int(distribution["OnDemandPercentageAboveBaseCapacity"]) <= 100:
         raise refuse("OnDemandPercentageAboveBaseCapacity must be between 0 and 100")
     if distribution["SpotAllocationStrategy"] == "lowest-price":
@@ -167,12 +214,21 @@ def _policy(box: Box, region: str, given: Mapping[str, Any]) -> dict[str, Any]:
     template["LaunchTemplateSpecification"] = _specification(
         box, region, template["LaunchTemplateSpecification"], mixed=True
     )
-    template["Overrides"] = [_override(box, region, one) for one in template.get("Overrides", [])]
+    overrides = [_override(box, region, one) for one in template.get("Overrides") or []]
+    weighted = [one for one in overrides if one.get("WeightedCapacity")]
+    if weighted and len(weighted) != len(overrides):
+        raise refuse("WeightedCapacity must be given for all overrides or for none.")
+    template["Overrides"] = overrides
     return {"LaunchTemplate": template, "InstancesDistribution": distribution}
 
 
 def _override(box: Box, region: str, given: Mapping[str, Any]) -> dict[str, Any]:
     one = dict(given)
+    if "InstanceRequirements" in one:
+        raise refuse("The embedded AWS does not choose types by InstanceRequirements.")
+    weight = str(one.get("WeightedCapacity") or "1")
+    if not weight.isdigit() or not 1 <= int(weight) <= _HEAVIEST:
+        raise refuse(f"WeightedCapacity must be between 1 and {_HEAVIEST}")
     if one.get("LaunchTemplateSpecification"):
         one["LaunchTemplateSpecification"] = _specification(
             box, region, one["LaunchTemplateSpecification"], mixed=True

@@ -11,38 +11,77 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from lowtide.cloud.autoscaling import remove_group
 from lowtide.cloud.groups import AutoScaling, GroupState
 from lowtide.local.aws.box import Box
 from lowtide.local.aws.errors import AwsError
 
 NAME = "autoscaling"
+#: How many activities of deleted groups are kept in a region.
+PAST_KEPT = 200
+
+
+PENDING = "Pending"
+IN_SERVICE = "InService"
+TERMINATING = "Terminating"
+LAUNCHING = "autoscaling:EC2_INSTANCE_LAUNCHING"
+ENDING = "autoscaling:EC2_INSTANCE_TERMINATING"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """EC2's last refusal of a launch, and what was to be bought."""
+
+    code: str
+    message: str
+    capacity_type: str
 
 
 @dataclass(slots=True, kw_only=True)
 class Wait:
-    """A lifecycle action that waits for its end; ``beats`` counts its heartbeats."""
+    """A lifecycle action that waits for its end, at ``ends`` at the latest; ``beats`` counts its heartbeats."""
 
     hook: str
     token: str
-    since: dt.datetime
+    ends: dt.datetime
     beats: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
 class Member:
-    """An instance of a group, from its launch on. ``launch_id`` is None once it was in service."""
+    """An instance of a group, from its launch to its end. ``launch_id`` is None once it was in service or given up.
+
+    ``stage`` is ``Wait`` or ``Proceed`` around lifecycle hooks; ``user_data`` is kept until the instance is in service.
+    """
 
     id: str
     zone: str
+    subnet: str
     instance_type: str
     capacity_type: str
-    template: dict[str, str]
     image_id: str
+    private_ip: str
+    launched: dt.datetime
     launch_id: int | None
-    activity: dict[str, Any]
-    wait: Wait | None = None
-    hooks_done: list[str] = field(default_factory=list)
+    template: dict[str, str] = field(default_factory=dict)
+    activity: dict[str, Any] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    user_data: str = ""
+    phase: str = PENDING
+    stage: str = ""
+    waits: dict[str, Wait] = field(default_factory=dict)
     healthy: bool = True
+    warned: bool = False
+
+    @property
+    def lifecycle_state(self) -> str:
+        """The state as AWS shows it."""
+        return f"{self.phase}:{self.stage}" if self.stage else self.phase
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether it is on its way out."""
+        return self.phase == TERMINATING
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,8 +108,7 @@ class Group:
     suspended: dict[str, str] = field(default_factory=dict)
     activities: list[dict[str, Any]] = field(default_factory=list)
     metrics: dict[str, str] = field(default_factory=dict)
-    refusal: AwsError | None = None
-    refused_as: str = ""
+    refusal: Refusal | None = None
     deleting: bool = False
 
     @property
@@ -81,10 +119,11 @@ class Group:
 
 @dataclass(slots=True)
 class AutoScalingState:
-    """All groups by region and name, and what ``cloud`` holds of each region."""
+    """All groups by region and name, what ``cloud`` holds of each region, and the activities of groups that are gone."""
 
     groups: dict[tuple[str, str], Group] = field(default_factory=dict)
     clouds: dict[str, AutoScaling] = field(default_factory=dict)
+    past: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     def cloud(self, region: str) -> AutoScaling:
         """Return the decisions' state of a region."""
@@ -147,3 +186,13 @@ def member_of(box: Box, region: str, instance_id: str) -> tuple[Group, Member]:
             f"Instance Id not found - No managed instance found for instance ID: {instance_id}",
         )
     return found
+
+
+def forget(box: Box, group: Group) -> None:
+    """Let go of a group that is gone; its activities stay."""
+    state = state_of(box)
+    del state.groups[group.region, group.name]
+    state.clouds[group.region] = remove_group(state.cloud(group.region), group.name)
+    kept = state.past.setdefault(group.region, [])
+    kept[:0] = [{**one, "AutoScalingGroupState": "Deleted"} for one in group.activities]
+    del kept[PAST_KEPT:]
