@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from lowtide.aws.live.session import UNREACHABLE
-from lowtide.model.errors import AwsError, LowtideError
+from lowtide.kube.live.client import TooManyRequests, Unreachable
+from lowtide.model.errors import AwsError, KubernetesError, LowtideError
 
 Answer = TypeVar("Answer")
 
@@ -74,16 +75,23 @@ class Patience:
 
 
 def patiently(patience: Patience, look: Callable[[], Answer]) -> Answer:
-    """Return what a look gives; short troubles of AWS or of the line are waited out.
+    """Return what a look gives; short troubles of AWS, of the API server or of the line are waited out.
 
     Raises:
         AwsError: AWS refused, or the trouble lasted.
+        KubernetesError: the API server refused, or the trouble lasted.
     """
     ends = time.monotonic() + _TROUBLE_S
     while True:
         try:
             return look()
-        except AwsError as error:
-            if error.code not in _PASSING or time.monotonic() > ends:
+        except (AwsError, KubernetesError) as error:
+            if not _passes(error) or time.monotonic() > ends:
                 raise
             patience.pause(error.where, why=error.why)
+
+
+def _passes(error: AwsError | KubernetesError) -> bool:
+    if isinstance(error, AwsError):
+        return error.code in _PASSING
+    return isinstance(error, Unreachable | TooManyRequests)
