@@ -266,3 +266,11 @@ def test_what_cannot_be_stopped_or_started_is_refused(aws: Aws) -> None:
     with pytest.raises(AwsError) as refused:
         aws("StartInstances", InstanceIds=[plain])
     assert refused.value.code == "IncorrectInstanceState"
+
+
+def test_an_instance_tells_its_cores_and_its_architecture(aws: Aws) -> None:
+    (intel,) = aws.run()
+    (arm,) = aws.run(InstanceType="g5g.xlarge")
+    assert aws.instance(intel)["CpuOptions"] == {"CoreCount": 2, "ThreadsPerCore": 2}
+    assert aws.instance(arm)["CpuOptions"] == {"CoreCount": 4, "ThreadsPerCore": 1}
+    assert aws.instance(arm)["Architecture"] == "arm64"

@@ -13,7 +13,7 @@ from typing import Any
 
 from lowtide.local.aws.box import Box
 from lowtide.local.aws.ec2.beneath import asked, beneath, is_match
-from lowtide.local.aws.ec2.kinds import vcpus_of
+from lowtide.local.aws.ec2.kinds import size_of
 from lowtide.local.aws.ec2.launch_request import finish_launch, own_interfaces, read_launch
 from lowtide.local.aws.ec2.limits import refuse_launch
 from lowtide.local.aws.ec2.state import (
@@ -46,7 +46,7 @@ def run(box: Box, call: Call) -> Mapping[str, Any]:
     refuse_launch(box, call, kind, asked_for.zone, spot=spot, count=asked_for.count)
     answer = beneath(box, call, params=asked_for.params)
     state: Ec2State = box.state("ec2")
-    vcpus = vcpus_of(box, call, kind)
+    vcpus, is_arm = size_of(box, call, kind)
     for one in answer["Instances"]:
         placed = str(one["Placement"]["AvailabilityZone"])
         state.instances[one["InstanceId"]] = Record(
@@ -55,6 +55,7 @@ def run(box: Box, call: Call) -> Mapping[str, Any]:
             zone=placed,
             spot=spot,
             vcpus=vcpus,
+            is_arm=is_arm,
             interfaces=own_interfaces(asked_for.params, one),
         )
         finish_launch(box, call, asked_for.params, one)
@@ -209,6 +210,10 @@ def _shown(state: Ec2State, one: Mapping[str, Any]) -> dict[str, Any]:
     record = state.instances.get(one["InstanceId"])
     if record is None:
         return shown
+    threads = 1 if record.is_arm or record.vcpus % 2 else 2
+    shown["CpuOptions"] = {"CoreCount": record.vcpus // threads, "ThreadsPerCore": threads}
+    if record.is_arm:
+        shown["Architecture"] = "arm64"
     if record.spot:
         shown["SpotInstanceRequestId"] = f"sir-{one['InstanceId'][2:10]}"
     shown["State"] = {"Code": CODES[record.phase], "Name": record.phase}

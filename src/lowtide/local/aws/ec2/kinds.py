@@ -99,13 +99,16 @@ def zones_of(box: Box, call: Call, name: str) -> list[str]:
     return sorted(one["Location"] for one in answer["InstanceTypeOfferings"])
 
 
-def vcpus_of(box: Box, call: Call, name: str) -> int:
-    """Return the vCPUs that an instance of a type counts for."""
+def size_of(box: Box, call: Call, name: str) -> tuple[int, bool]:
+    """Return the vCPUs that an instance of a type counts for, and whether it is of Arm's architecture."""
     try:
-        return catalog.instance_type(name).vcpu
+        known = catalog.instance_type(name)
     except InputError:
-        answer = describe(box, _asking(call, "DescribeInstanceTypes", InstanceTypes=[name]))
-        return int(answer["InstanceTypes"][0]["VCpuInfo"]["DefaultVCpus"])
+        asked_for = _asking(call, "DescribeInstanceTypes", InstanceTypes=[name])
+        one = describe(box, asked_for)["InstanceTypes"][0]
+        architectures = one["ProcessorInfo"]["SupportedArchitectures"]
+        return int(one["VCpuInfo"]["DefaultVCpus"]), "arm64" in architectures
+    return known.vcpu, known.arch == "arm64"
 
 
 def _asking(call: Call, operation: str, **params: Any) -> Call:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from lowtide.local.aws import faults
 from lowtide.local.aws.box import Box
-from lowtide.local.aws.ec2.kinds import refuse_where_not_offered, vcpus_of, zones_of
+from lowtide.local.aws.ec2.kinds import refuse_where_not_offered, size_of, zones_of
 from lowtide.local.aws.ec2.state import Ec2State
 from lowtide.local.aws.errors import AwsError
 from lowtide.local.aws.service import Call
-from lowtide.local.aws.servicequotas.quotas import allowed_vcpus, quota_of
+from lowtide.local.aws.servicequotas.quotas import allowed, quota_of
 
 
 def refuse_launch(
@@ -39,14 +39,14 @@ def _refuse_without_quota(
         and one.spot == spot
         and quota_of(one.instance_type, spot=spot) is quota
     )
-    allowed = allowed_vcpus(box, quota)
-    if used + count * vcpus_of(box, call, instance_type) <= allowed:
+    limit = allowed(box, quota)
+    if used + count * size_of(box, call, instance_type)[0] <= limit:
         return
     if spot:
         raise AwsError("MaxSpotInstanceCountExceeded", "Max spot instance count exceeded")
     raise AwsError(
         "VcpuLimitExceeded",
-        f"You have requested more vCPU capacity than your current vCPU limit of {allowed:.0f} allows for the instance"
+        f"You have requested more vCPU capacity than your current vCPU limit of {limit:.0f} allows for the instance"
         " bucket that the specified instance type belongs to. Please visit"
         " http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this limit.",
     )

@@ -31,6 +31,7 @@ class Record:
     zone: str
     spot: bool
     vcpus: int
+    is_arm: bool = False
     interfaces: tuple[str, ...] = ()
     phase: str = PENDING
     reason: str = ""

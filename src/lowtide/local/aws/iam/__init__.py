@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lowtide.local.aws import credentials
 from lowtide.local.aws.errors import AwsError
-from lowtide.local.aws.iam.simulation import simulate_principal_policy
+from lowtide.local.aws.iam.simulation import simulate_custom_policy, simulate_principal_policy
 from lowtide.local.aws.service import Call, Service
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def get_user(box: Box, call: Call) -> Mapping[str, Any]:
 SERVICE = Service(
     name="iam",
     operations={
+        "SimulateCustomPolicy": simulate_custom_policy,
         "SimulatePrincipalPolicy": simulate_principal_policy,
         "CreateServiceLinkedRole": create_service_linked_role,
         "GetUser": get_user,

@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from lowtide.local.aws import credentials
 from lowtide.local.aws.errors import AwsError
-from lowtide.local.aws.iam.statements import ALLOW, DENY, Context, Match, context_keys, matches
+from lowtide.local.aws.iam.statements import (
+    ALLOW,
+    DENY,
+    Context,
+    Match,
+    context_keys,
+    is_policy,
+    matches,
+)
 from lowtide.local.aws.service import Call
 
 if TYPE_CHECKING:
@@ -31,10 +39,38 @@ def simulate_principal_policy(box: Box, call: Call) -> Mapping[str, Any]:
     """SimulatePrincipalPolicy."""
     params = call.params
     policies, boundary = _policies(box, params["PolicySourceArn"])
-    policies += [
-        (f"PolicyInputList.{index}", json.loads(text))
-        for index, text in enumerate(params.get("PolicyInputList", []), start=1)
-    ]
+    given = _given(params, "PermissionsBoundaryPolicyInputList")
+    return _simulated([*policies, *_given(params, "PolicyInputList")], given or boundary, params)
+
+
+def simulate_custom_policy(_box: Box, call: Call) -> Mapping[str, Any]:
+    """SimulateCustomPolicy: policies that nobody has."""
+    params = call.params
+    boundary = _given(params, "PermissionsBoundaryPolicyInputList")
+    return _simulated(_given(params, "PolicyInputList"), boundary, params)
+
+
+def _given(params: Mapping[str, Any], key: str) -> Policies:
+    """Return the policies in a list of texts.
+
+    Raises:
+        AwsError: one is no JSON document.
+    """
+    found: Policies = []
+    for index, text in enumerate(params.get(key, []), start=1):
+        try:
+            document = json.loads(text)
+        except ValueError:
+            document = None
+        if not is_policy(document):
+            raise AwsError("InvalidInput", "Syntax errors in policy.")
+        found.append((f"{key}.{index}", document))
+    return found
+
+
+def _simulated(
+    policies: Policies, boundary: Policies, params: Mapping[str, Any]
+) -> Mapping[str, Any]:
     context = {
         one["ContextKeyName"]: tuple(one["ContextKeyValues"])
         for one in params.get("ContextEntries", [])

@@ -47,6 +47,28 @@ def context_keys(document: Mapping[str, Any]) -> set[str]:
     }
 
 
+def is_policy(document: Any) -> bool:
+    """Return whether a document has the form of a policy: statements with an effect and actions."""
+    if not isinstance(document, dict) or "Statement" not in document:
+        return False
+    return all(
+        isinstance(one, dict)
+        and one.get("Effect") in {ALLOW, DENY}
+        and (_are_words(one.get("Action")) or _are_words(one.get("NotAction")))
+        and all(_are_words(one.get(part, "*")) for part in ("Resource", "NotResource"))
+        and _is_condition(one.get("Condition", {}))
+        for one in _many(document["Statement"])
+    )
+
+
+def _are_words(value: Any) -> bool:
+    return value is not None and all(isinstance(one, str) for one in _many(value))
+
+
+def _is_condition(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(one, dict) for one in value.values())
+
+
 def _names_action(statement: Mapping[str, Any], action: str) -> bool:
     if "NotAction" in statement:
         return not any(_like(one.lower(), action.lower()) for one in _many(statement["NotAction"]))

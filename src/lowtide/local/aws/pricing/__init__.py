@@ -1,70 +1,80 @@
-"""The price list: on-demand prices of Linux instances, from the catalog.
+"""The price list: on-demand prices of Linux instances, and of EKS clusters.
 
-Why it exists: moto has no price list. A product is written as AWS writes it, a JSON text with terms; numbers that the
-catalog does not know are not there.
+Why it exists: moto has no price list.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lowtide import catalog
 from lowtide.local.aws.box import Box
 from lowtide.local.aws.errors import AwsError
+from lowtide.local.aws.pricing.products import SERVICES, Product, attribute_names, products
 from lowtide.local.aws.service import Call, Service
-from lowtide.model.catalog import Offering
 
-_CODE = "AmazonEC2"
+_FORMAT = "aws_v1"
 _PAGE = 100
-#: The price list's own code of an on-demand term and of its hourly rate.
-_TERM, _RATE = "JRTCKXETXF", "6YS6EN2CT7"
-_EFFECTIVE = "2026-07-20T00:00:00Z"
 
 
 def _products(_box: Box, call: Call) -> Mapping[str, Any]:
-    if call.params["ServiceCode"] != _CODE:
-        return {"FormatVersion": "aws_v1", "PriceList": []}
-    wanted = {one["Field"]: one for one in call.params.get("Filters", [])}
+    code, rules = call.params["ServiceCode"], list(call.params.get("Filters", []))
+    _check(code, call)
     found = [
-        one
-        for one in _regional(call, wanted)
-        if all(_is_match(one["product"]["attributes"], rule) for rule in wanted.values())
+        json.dumps(one.document())
+        for one in products(code, _places(rules))
+        if all(_passes(one, rule) for rule in rules)
     ]
-    token = str(call.params.get("NextToken") or "0")
-    if not token.isdigit():
-        raise AwsError("InvalidNextTokenException", "The pagination token is invalid.")
-    start = int(token)
-    end = start + min(int(call.params.get("MaxResults") or _PAGE), _PAGE)
-    answer: dict[str, Any] = {
-        "FormatVersion": "aws_v1",
-        "PriceList": [json.dumps(one) for one in found[start:end]],
-    }
-    if end < len(found):
-        answer["NextToken"] = str(end)
-    return answer
+    return {"FormatVersion": _FORMAT, **_page(found, call, "PriceList")}
 
 
-def _services(_box: Box, _call: Call) -> Mapping[str, Any]:
-    names = sorted(_attributes_of(next(iter(catalog.offerings(catalog.PRICED_REGION)))))
+def _services(_box: Box, call: Call) -> Mapping[str, Any]:
+    code = call.params.get("ServiceCode")
+    if code is not None:
+        _check(code, call)
+    found = [
+        {"ServiceCode": one, "AttributeNames": attribute_names(one)}
+        for one in SERVICES
+        if code in {None, one}
+    ]
+    return {"FormatVersion": _FORMAT, **_page(found, call, "Services")}
+
+
+def _attribute_values(_box: Box, call: Call) -> Mapping[str, Any]:
+    code, name = call.params["ServiceCode"], call.params["AttributeName"]
+    _check(code, call)
+    if name not in attribute_names(code):
+        raise AwsError("InvalidParameterException", f"AttributeName {name} is not valid for {code}")  # fmt: skip
+    values = {one.attributes[name] for one in products(code, {}) if name in one.attributes}
+    found = [{"Value": value} for value in sorted(values)]
+    return _page(found, call, "AttributeValues")
+
+
+def _check(code: str, call: Call) -> None:
+    """Refuse what the price list cannot understand; a service that is not in it has no products."""
+    if not code.isalnum():
+        # As quoted in cloud-barista/cb-spider#1055.
+        raise AwsError(
+            "InvalidParameterException", "ServiceCode can only contain a-z, A-Z, 0-9"
+        )  # fmt: skip
+    if call.params.get("FormatVersion", _FORMAT) != _FORMAT:
+        raise AwsError("InvalidParameterException", f"FormatVersion must be {_FORMAT}")
+
+
+def _places(rules: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return where products are asked for, so that not every region's are made."""
     return {
-        "FormatVersion": "aws_v1",
-        "Services": [{"ServiceCode": _CODE, "AttributeNames": names}],
+        str(one["Field"]): str(one["Value"])
+        for one in rules
+        if one["Field"] in {"regionCode", "location"} and _kind(one) in {"TERM_MATCH", "EQUALS"}
     }
 
 
-def _regional(call: Call, wanted: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    region = str(wanted["regionCode"]["Value"]) if "regionCode" in wanted else call.region
-    for one in catalog.offerings(region):
-        yield _product(one)
-
-
-def _is_match(attributes: Mapping[str, str], rule: Mapping[str, Any]) -> bool:
-    value = attributes.get(rule["Field"])
-    kind = rule.get("Type", "TERM_MATCH")
-    given = str(rule["Value"])
+def _passes(one: Product, rule: Mapping[str, Any]) -> bool:
+    """Return whether a product passes a filter (API reference, pricing, "Filter")."""
+    value = one.terms().get(rule["Field"])
+    kind, given = _kind(rule), str(rule["Value"])
     if kind == "ANY_OF":
         return value in given.split(",")
     if kind == "NONE_OF":
@@ -74,71 +84,28 @@ def _is_match(attributes: Mapping[str, str], rule: Mapping[str, Any]) -> bool:
     return value == given
 
 
-def _attributes_of(one: Offering) -> dict[str, str]:
-    kind = one.instance_type
-    found = {
-        "servicecode": _CODE,
-        "servicename": "Amazon Elastic Compute Cloud",
-        "locationType": "AWS Region",
-        "regionCode": one.region,
-        "instanceType": kind.name,
-        "instancesku": _sku(one),
-        "vcpu": str(kind.vcpu),
-        "memory": f"{kind.memory_mib / 1024:g} GiB",
-        "operatingSystem": "Linux",
-        "tenancy": "Shared",
-        "preInstalledSw": "NA",
-        "capacitystatus": "Used",
-        "licenseModel": "No License required",
-        "operation": "RunInstances",
-        "marketoption": "OnDemand",
-        "usagetype": f"BoxUsage:{kind.name}",
-    }
-    if kind.gpu is not None:
-        found["gpu"] = str(kind.gpu.count)
-    if kind.network:
-        found["networkPerformance"] = kind.network
-    return found
+def _kind(rule: Mapping[str, Any]) -> str:
+    return str(rule.get("Type", "TERM_MATCH"))
 
 
-def _product(one: Offering) -> dict[str, Any]:
-    sku = _sku(one)
-    rate = {
-        "rateCode": f"{sku}.{_TERM}.{_RATE}",
-        "unit": "Hrs",
-        "beginRange": "0",
-        "endRange": "Inf",
-        "description": f"${one.on_demand_usd_per_hour:g} per On Demand Linux {one.instance_type.name} Instance Hour",
-        "appliesTo": [],
-        "pricePerUnit": {"USD": f"{one.on_demand_usd_per_hour:.10f}"},
-    }
-    term = {
-        "sku": sku,
-        "offerTermCode": _TERM,
-        "effectiveDate": _EFFECTIVE,
-        "termAttributes": {},
-        "priceDimensions": {rate["rateCode"]: rate},
-    }
-    return {
-        "product": {
-            "productFamily": "Compute Instance",
-            "sku": sku,
-            "attributes": _attributes_of(one),
-        },
-        "serviceCode": _CODE,
-        "terms": {"OnDemand": {f"{sku}.{_TERM}": term}},
-        "version": _EFFECTIVE.replace("-", "").replace(":", ""),
-        "publicationDate": _EFFECTIVE,
-    }
-
-
-def _sku(one: Offering) -> str:
-    digest = hashlib.sha256(f"{one.region} {one.instance_type.name}".encode()).digest()
-    return "".join("ABCDEFGHJKMNPQRSTUVWXYZ23456789"[byte % 31] for byte in digest[:16])
+def _page(found: Sequence[Any], call: Call, key: str) -> dict[str, Any]:
+    token = str(call.params.get("NextToken") or "0")
+    if not token.isdigit():
+        raise AwsError("InvalidNextTokenException", "The pagination token is invalid.")
+    start = int(token)
+    end = start + min(int(call.params.get("MaxResults") or _PAGE), _PAGE)
+    answer: dict[str, Any] = {key: list(found[start:end])}
+    if end < len(found):
+        answer["NextToken"] = str(end)
+    return answer
 
 
 SERVICE = Service(
     name="pricing",
-    operations={"GetProducts": _products, "DescribeServices": _services},
+    operations={
+        "DescribeServices": _services,
+        "GetAttributeValues": _attribute_values,
+        "GetProducts": _products,
+    },
     whole=True,
 )

@@ -1,81 +1,81 @@
-"""Service Quotas: the vCPU quotas of EC2, as an account sees them.
+"""Service Quotas: the quotas that an account sees, and requests for higher ones.
 
-Why it exists: moto knows no quota of EC2 instances. What is shown here is what launches are held to.
+Why it exists: moto knows no quota of EC2 instances. What is shown here of vCPUs is what launches are held to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lowtide.local.aws.box import Box
 from lowtide.local.aws.errors import AwsError
 from lowtide.local.aws.service import Call, Service
-from lowtide.local.aws.servicequotas.quotas import QUOTAS, Quota, allowed_vcpus
-
-_EC2 = "ec2"
+from lowtide.local.aws.servicequotas import requests
+from lowtide.local.aws.servicequotas.paging import page
+from lowtide.local.aws.servicequotas.quotas import QUOTAS, SERVICES, Quota, allowed
 
 
 def _get(box: Box, call: Call) -> Mapping[str, Any]:
-    return {"Quota": _shown(box, call, _wanted(call))}
+    quota = requests.wanted(call)
+    return {"Quota": _shown(box, call, quota, allowed(box, quota))}
 
 
 def _get_default(box: Box, call: Call) -> Mapping[str, Any]:
-    # AWS's own defaults of the accelerated classes are 0 (EC2 user guide, "Amazon EC2 service quotas").
-    quota = _wanted(call)
-    value = 5.0 if quota.instance_class == "Standard" else 0.0
-    return {"Quota": {**_shown(box, call, quota), "Value": value}}
+    quota = requests.wanted(call)
+    return {"Quota": _shown(box, call, quota, quota.default)}
 
 
 def _list(box: Box, call: Call) -> Mapping[str, Any]:
-    if call.params["ServiceCode"] != _EC2:
-        return _beneath(box, call)
     wanted = call.params.get("QuotaCode")
-    return {"Quotas": [_shown(box, call, one) for one in QUOTAS if wanted in {None, one.code}]}
+    found = [
+        _shown(box, call, one, allowed(box, one))
+        for one in _of_service(call)
+        if wanted in {None, one.code}
+    ]
+    return page(found, call, "Quotas")
 
 
-def _beneath(box: Box, call: Call) -> Mapping[str, Any]:
-    if box.behind is None:
-        raise _not_there()
-    return box.behind.call(call)
+def _list_defaults(box: Box, call: Call) -> Mapping[str, Any]:
+    found = [_shown(box, call, one, one.default) for one in _of_service(call)]
+    return page(found, call, "Quotas")
 
 
-def _wanted(call: Call) -> Quota:
-    code = call.params["QuotaCode"]
-    for one in QUOTAS:
-        if call.params["ServiceCode"] == _EC2 and one.code == code:
-            return one
-    raise _not_there()
+def _services(_box: Box, call: Call) -> Mapping[str, Any]:
+    found = [{"ServiceCode": code, "ServiceName": name} for code, name in SERVICES.items()]
+    return page(found, call, "Services")
 
 
-def _not_there() -> AwsError:
-    return AwsError("NoSuchResourceException", "The request failed because the specified service quota does not exist.")  # fmt: skip
+def _of_service(call: Call) -> Iterator[Quota]:
+    code = call.params["ServiceCode"]
+    if code not in SERVICES:
+        raise AwsError(
+            "NoSuchResourceException",
+            "This service is not available in the current Region. Choose a different Region or a different service.",
+        )
+    return (one for one in QUOTAS.values() if one.service == code)
 
 
-def _shown(box: Box, call: Call, quota: Quota) -> dict[str, Any]:
-    kind = "Spot" if quota.spot else "OnDemand"
-    return {
-        "ServiceCode": _EC2,
-        "ServiceName": "Amazon Elastic Compute Cloud (Amazon EC2)",
-        "QuotaArn": f"arn:aws:servicequotas:{call.region}:{box.settings.account}:{_EC2}/{quota.code}",
-        "QuotaCode": quota.code,
-        "QuotaName": quota.name,
-        "Value": allowed_vcpus(box, quota),
-        "Unit": "None",
+def _shown(box: Box, call: Call, quota: Quota, value: float) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        **requests.named(box, call, quota),
+        "Value": value,
         "Adjustable": True,
         "GlobalQuota": False,
-        "UsageMetric": {
+    }
+    if quota.usage_class:
+        shown["UsageMetric"] = {
             "MetricNamespace": "AWS/Usage",
             "MetricName": "ResourceCount",
             "MetricDimensions": {
-                "Class": f"{quota.instance_class}/{kind}",
+                "Class": quota.usage_class,
                 "Resource": "vCPU",
                 "Service": "EC2",
                 "Type": "Resource",
             },
             "MetricStatisticRecommendation": "Maximum",
-        },
-    }
+        }
+    return shown
 
 
 SERVICE = Service(
@@ -84,5 +84,12 @@ SERVICE = Service(
         "GetServiceQuota": _get,
         "GetAWSDefaultServiceQuota": _get_default,
         "ListServiceQuotas": _list,
+        "ListAWSDefaultServiceQuotas": _list_defaults,
+        "ListServices": _services,
+        "RequestServiceQuotaIncrease": requests.ask,
+        "GetRequestedServiceQuotaChange": requests.get,
+        "ListRequestedServiceQuotaChangeHistory": requests.history,
+        "ListRequestedServiceQuotaChangeHistoryByQuota": requests.history_of_quota,
     },
+    whole=True,
 )

@@ -57,19 +57,27 @@ def _get_by_path(box: Box, call: Call) -> Mapping[str, Any]:
         for one in sorted(parameters(call.region))
         if one.startswith(path) and (call.params.get("Recursive") or "/" not in one[len(path) :])
     ]
-    start = int(call.params.get("NextToken") or 0)
-    end = start + int(call.params.get("MaxResults") or _PAGE)
+    given = str(call.params.get("NextToken") or "0")
+    if not given.isdigit():
+        raise AwsError("InvalidNextToken", "The specified token isn't valid.")
+    start = int(given)
+    end = start + min(int(call.params.get("MaxResults") or _PAGE), _PAGE)
     shown = [_parameter(call.region, one) for one in names[start:end]]
     token = {"NextToken": str(end)} if end < len(names) else {}
     return {"Parameters": shown, **token}
 
 
 def _is_public(name: str) -> bool:
-    plain = name.removeprefix("arn:aws:ssm:").partition("parameter")[2] or name
-    return plain.startswith(_PUBLIC)
+    return _plain(name).startswith(_PUBLIC)
+
+
+def _plain(name: str) -> str:
+    """Return the name of a parameter that may be given by its ARN."""
+    return name.partition(":parameter")[2] if name.startswith("arn:") else name
 
 
 def _parameter(region: str, name: str) -> dict[str, Any] | None:
+    name = _plain(name)
     value = parameters(region).get(name)
     if value is None:
         return None

@@ -6,6 +6,7 @@ no images; it has their names. Ids are made from region and path, so that they a
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import json
@@ -29,6 +30,7 @@ _BOTTLEROCKET_RELEASE = "1.52.0"
 #: The driver's branch in the name of AL2023's NVIDIA images.
 _DRIVER = "580"
 _CODENAMES = {"22.04": "jammy", "24.04": "noble", "26.04": "resolute"}
+_PLAIN = "standard"
 _RECOMMENDED = "/recommended/image_id"
 
 
@@ -81,6 +83,8 @@ def image_of(region: str, image_id: str) -> Image | None:
 def _amis(region: str) -> Iterator[tuple[str, Ami]]:
     """Yield what the resolver answers for every minor and family and each kind of type."""
     kinds = {(catalog.image_kind(one), one.arch): one for one in catalog.instance_types()}
+    # The catalog has no plain Arm type, and plain Arm images are published.
+    kinds[_PLAIN, "arm64"] = dataclasses.replace(kinds[_PLAIN, "amd64"], arch="arm64")
     for version in catalog.VERSIONS:
         for family in (AL2023, BOTTLEROCKET, BOTTLEROCKET_FIPS, *UBUNTU):
             for one in kinds.values():
