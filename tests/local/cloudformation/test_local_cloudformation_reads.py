@@ -107,7 +107,7 @@ def test_stacks_are_listed_by_status_newest_first_and_in_pages(aws: Aws) -> None
 def test_events_come_newest_first_with_ids_types_and_properties(aws: Aws) -> None:
     aws.create("s", BODY, ClientRequestToken="mine")
     events = aws("DescribeStackEvents", StackName="s")["StackEvents"]
-    assert [one["ResourceStatus"] for one in events][0] == "CREATE_COMPLETE"
+    assert events[0]["ResourceStatus"] == "CREATE_COMPLETE"
     assert len({one["EventId"] for one in events}) == len(events)
     last = events[0]
     assert (last["ResourceType"], last["PhysicalResourceId"]) == (

@@ -39,7 +39,8 @@ def given(
             raise refuse(
                 f"Tags of an Auto Scaling group have the ResourceType {TYPE} and its name."
             )
-        if key.lower().startswith("aws:"):
+        # CloudFormation marks the groups that it makes by such tags.
+        if key.lower().startswith("aws:") and not key.startswith("aws:cloudformation:"):
             raise refuse(f"Tag keys that begin with aws: are reserved: {key}")
         if not 0 < len(key) <= _KEY or len(value) > _VALUE:
             raise refuse(

@@ -298,7 +298,8 @@ def _work(box: Box, stack: Stack, resource: Resource, task: Task | None = None) 
     return Work(
         box=box,
         region=stack.region,
-        caller=stack.caller,
+        # As whoever made the stack, but a call between services: AWS's CloudFormation waits out a throttling by itself.
+        caller=dataclasses.replace(stack.caller, access_key_id=""),
         stack_name=stack.name,
         logical_id=resource.logical_id,
         properties=resource.properties,

@@ -5,7 +5,16 @@ Why it exists: everything else of EC2 (networks, volumes, tags) is moto's, which
 
 from __future__ import annotations
 
-from lowtide.local.aws.ec2 import images, instances, kinds, network, spot, stopping, templates
+from lowtide.local.aws.ec2 import (
+    images,
+    instances,
+    kinds,
+    network,
+    placement,
+    spot,
+    stopping,
+    templates,
+)
 from lowtide.local.aws.ec2.dry_run import AnsweringDryRun
 from lowtide.local.aws.ec2.state import Ec2State
 from lowtide.local.aws.service import Service
@@ -16,7 +25,9 @@ SERVICE = Service(
         {
             "CreateLaunchTemplate": templates.create,
             "CreateLaunchTemplateVersion": templates.create_version,
+            "CreatePlacementGroup": placement.create,
             "DeleteNatGateway": network.delete_nat_gateway,
+            "DeletePlacementGroup": placement.delete,
             "DeleteSecurityGroup": network.delete_security_group,
             "DeleteSubnet": network.delete_subnet,
             "DescribeAvailabilityZones": network.describe_zones,
@@ -26,6 +37,7 @@ SERVICE = Service(
             "DescribeInstanceTypes": kinds.describe,
             "DescribeInstances": instances.describe,
             "DescribeLaunchTemplateVersions": templates.describe_versions,
+            "DescribePlacementGroups": placement.describe,
             "DescribeSpotPriceHistory": spot.history,
             "GetSpotPlacementScores": spot.scores,
             "StartInstances": stopping.start,

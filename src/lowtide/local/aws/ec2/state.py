@@ -7,6 +7,7 @@ down still holds its network interface; `down` and the autoscaler meet these pha
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 PENDING = "pending"
 RUNNING = "running"
@@ -50,6 +51,7 @@ class Record:
 
 @dataclass(slots=True)
 class Ec2State:
-    """Every instance that was started, by id."""
+    """Every instance that was started, by id; placement groups by region and name, as EC2 shows them."""
 
     instances: dict[str, Record] = field(default_factory=dict)
+    placement_groups: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)

@@ -345,7 +345,7 @@ _ENDPOINT_SET = ("PolicyDocument", "PrivateDnsEnabled")
 
 
 def _create_endpoint(work: Work) -> str:
-    wanted = work.given(
+    wanted = {"VpcEndpointType": "Gateway"} | work.given(
         *("VpcEndpointType", "VpcId", "ServiceName", "RouteTableIds", "SubnetIds"),
         *("SecurityGroupIds", *_ENDPOINT_SET),
     )
