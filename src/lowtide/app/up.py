@@ -304,10 +304,13 @@ class _Run:
         wish = self._prepared.wish
         wanted = live_objects(self._designed, outputs, with_addons=wish.with_addons)
         applied: list[str] = []
+        known = self._prepared.live.objects
+        differing = None if known is None else {f"{one.kind}/{one.name}" for one in known}
         for obj in wanted:
             self._before_act()
             applied += patiently(self._patience, partial(apply_all, self._inside(), [obj]))
-            self._tell(Progress(subject=called(obj), status="applied"))
+            if differing is None or called(obj) in differing:
+                self._tell(Progress(subject=called(obj), status="applied"))
         wait_for_rollouts(self._inside(), wanted, patience=self._patience, tell=self._tell)
         return tuple(applied)
 

@@ -16,6 +16,11 @@ def chosen_zones(region: str) -> tuple[str, ...]:
     return tuple(region + letter for letter in letters[: 2 if region in _TWO_ZONES else 3])
 
 
+def usual_zones(region: str) -> tuple[str, ...]:
+    """Return up to three zones that an account has there."""
+    return tuple(region + letter for letter in _LETTERS.get(region, "abc"))
+
+
 def is_zone_of(zone: str, region: str) -> bool:
     """Return whether a name has the form of an availability zone of the region (no Local Zone)."""
     return re.fullmatch(re.escape(region) + "[a-z]", zone) is not None

@@ -164,3 +164,24 @@ def workload_option(verb: Verb) -> Verb:
 def parts(values: tuple[str, ...]) -> tuple[str, ...]:
     """Return the entries of an option that may be repeated, or written with commas, or both."""
     return tuple(part.strip() for value in values for part in value.split(",") if part.strip())
+
+
+def yes_option(verb: Verb) -> Verb:
+    """Add ``-y/--yes``, which answers the question before anything is spent or deleted."""
+    return click.option(
+        "-y", "--yes", is_flag=True, help="Do not ask before something is spent or deleted."
+    )(verb)
+
+
+def timeout_option(verb: Verb) -> Verb:
+    """Add ``--timeout``, minutes after which a wait is given up; the value is in seconds."""
+    return click.option(
+        "--timeout",
+        "timeout_s",
+        type=click.FloatRange(min=0, min_open=True),
+        default=90.0,
+        show_default=True,
+        metavar="MINUTES",
+        callback=lambda _ctx, _param, minutes: minutes * 60,
+        help="Minutes after which waiting is given up.",
+    )(verb)

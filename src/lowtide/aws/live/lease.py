@@ -255,7 +255,8 @@ def _found(raw: Mapping[str, Any], now: dt.datetime) -> Found | None:
         number=number,
         holder=holder,
         since=said.get("since") or modified.strftime("%Y-%m-%d %H:%M:%S UTC"),
-        left_s=life_s - (now - modified).total_seconds(),
+        # The Date of an answer has no fractions of a second.
+        left_s=min(life_s, life_s - (now - modified).total_seconds()),
     )
 
 
