@@ -26,6 +26,10 @@ VERBS = {
     "compare": ("lowtide.cli.simulate:compare", "Several cluster files on one workload."),
     "plan": ("lowtide.cli.plan:plan", "Show what would be created, and what it costs."),
     "render": ("lowtide.cli.render:render", "Write CloudFormation, manifests and a README."),
+    "kubeconfig": (
+        "lowtide.cli.kubeconfig:kubeconfig",
+        "Make the cluster kubectl's current context.",
+    ),
     "up": ("lowtide.cli.up:up", "Create the cluster, or bring it to what its file says."),
     "prices": ("lowtide.cli.prices:prices", "Instance types with their GPUs and prices."),
     "local": ("lowtide.cli.local:local", "EKS in a box, on this machine."),

@@ -55,7 +55,7 @@ def debug_option(verb: Verb) -> Verb:
     )(verb)
 
 
-def _only_one(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> str | None:
+def only_one(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> str | None:
     """Return the one value that was given.
 
     Raises:
@@ -96,7 +96,7 @@ def file_option(verb: Verb) -> Verb:
         "file",
         type=click.Path(),
         multiple=True,
-        callback=_only_one,
+        callback=only_one,
         default=("cluster.yaml",),
         show_default=True,
         help="The cluster file, an eksctl ClusterConfig.",
@@ -109,7 +109,7 @@ def policy_option(verb: Verb) -> Verb:
         "--policy",
         type=click.Path(),
         multiple=True,
-        callback=_only_one,
+        callback=only_one,
         help="Policy file. [default: lowtide.yaml beside the cluster file, if there is one]",
     )(verb)
 
@@ -155,7 +155,7 @@ def workload_option(verb: Verb) -> Verb:
         "--workload",
         type=click.Path(),
         multiple=True,
-        callback=_only_one,
+        callback=only_one,
         help="Scenario, Kubernetes manifest, or trace table (CSV, Parquet, openb:PATH, philly:PATH).  "
         "[default: 10 pods of one GPU for 30 minutes]",
     )(verb)
