@@ -17,7 +17,7 @@ def pod_events(decision: Decision) -> tuple[Event, ...]:
 
 def _triggered(decision: Decision) -> Iterator[Event]:
     grown = [one for one in decision.commands if isinstance(one, SetDesired) and one.pods]
-    plan = ", ".join(f"{{{one.group} {one.old}->{one.new} (max: {one.max_size})}}" for one in grown)
+    plan = " ".join(f"{{{one.group} {one.old}->{one.new} (max: {one.max_size})}}" for one in grown)
     for pod in dict.fromkeys(pod for one in grown for pod in one.pods):
         yield Event(
             reason="TriggeredScaleUp",

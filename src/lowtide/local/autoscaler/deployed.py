@@ -100,8 +100,10 @@ def _environment(given: Iterable[Object], pod: Object) -> dict[str, str]:
     for one in given:
         if one["name"] in _OWN or one["name"].startswith(_LOADING):
             continue
-        path = one.get("valueFrom", {}).get("fieldRef", {}).get("fieldPath", "")
-        value = _field(pod, path) if path else one.get("value", "")
+        value = one.get("value", "")
+        if "valueFrom" in one:
+            path = one["valueFrom"].get("fieldRef", {}).get("fieldPath", "")
+            value = _field(pod, path) if path else None
         if value is not None:
             found[one["name"]] = str(value)
     return found
