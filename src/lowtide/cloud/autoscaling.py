@@ -49,11 +49,13 @@ def create(configs: Iterable[GroupConfig], *, launched_ms: int) -> AutoScaling:
     state = AutoScaling()
     for config in configs:
         group = GroupState(config=config, desired=config.desired)
-        for _ in range(config.desired):
+        left = config.desired
+        while left > 0:
             group, launch = _begin(group, state.next_launch, launched_ms)
             state = dataclasses.replace(state, next_launch=state.next_launch + 1)
             if launch is None:
                 break
+            left -= config.units((launch,))
             state, group, _started = _appear(state, group, launch, launched_ms)
         state = _with(state, dataclasses.replace(group, activities=()))
     return state
@@ -140,6 +142,8 @@ def refuse_launch(state: AutoScaling, group: str, launch_id: int, code: str, now
     )
     rest = tuple(one for one in old.launches if one.id != launch_id)
     left = dataclasses.replace(old, launches=rest, refused=(*old.refused, pool))
+    if old.balancing:  # only this zone would have helped: everything stays where it is
+        left = dataclasses.replace(left, at_risk=left.at_risk - {old.balancing}, balancing="")
     return _settle(state, left, now_ms)
 
 
@@ -205,7 +209,45 @@ def complete_launch(
     while new.missing <= 0 and len(new.leaving_at_risk) > len(new.launches):
         new, due = _terminate(new, new.leaving_at_risk[0])
         effects.append(due)
+    if not new.leaving_at_risk:
+        new = dataclasses.replace(new, balancing="")
     return _with(state, new), tuple(effects)
+
+
+def rebalance(state: AutoScaling, group: str, now_ms: int) -> Change:
+    """Replace one instance of the fullest zone by one in the emptiest, where they differ by two or more.
+
+    The new one is in service before the old one ends (user guide, "Auto Scaling benefits for application architecture",
+    rebalancing activities). Nothing happens while the group does something else, or where AZRebalance is suspended.
+    """
+    old = state.groups[group]
+    config = old.config
+    busy = old.missing or old.launches or old.leaving_at_risk
+    if busy or {"AZRebalance", "Launch", "Terminate"} & config.suspended_processes:
+        return state, ()
+    live = [one for one in old.instances if one.lifecycle is not Lifecycle.TERMINATING]
+    held = [one.zone for one in live]
+    fullest = max(config.zones, key=held.count)
+    emptiest = min(config.zones, key=held.count)
+    leaving = next((one for one in live if one.zone == fullest and not one.protected), None)
+    if leaving is None or held.count(fullest) - held.count(emptiest) < 2:
+        return state, ()
+    only = dataclasses.replace(config, zones=(emptiest,))
+    there = dataclasses.replace(old, config=only, refused=())
+    begun, launch = _begin(there, state.next_launch, now_ms)
+    if launch is None:
+        return state, ()
+    changed = dataclasses.replace(
+        begun,
+        config=config,
+        next_zone=old.next_zone,
+        at_risk=old.at_risk | {leaving.id},
+        balancing=leaving.id,
+    )
+    state = dataclasses.replace(state, next_launch=state.next_launch + 1)
+    delay_ms = config.launch_ms(launch.capacity_type)
+    due = LaunchDue(group=group, launch_id=launch.id, after_ms=delay_ms)
+    return _with(state, changed), (due,)
 
 
 def retry(state: AutoScaling, group: str, now_ms: int) -> Change:
@@ -303,9 +345,17 @@ def _settle(state: AutoScaling, group: GroupState, now_ms: int) -> Change:
     if missing > 0:
         return _launch(state, group, missing, now_ms)
     group = dataclasses.replace(group, failing=None)
+    effects: list[Effect] = []
     if missing < 0:
-        return _shrink(state, group, -missing)
-    return _with(state, group), ()
+        state, shrunk = _shrink(state, group, -missing)
+        group = state.groups[group.config.name]
+        effects.extend(shrunk)
+    if not group.launches:  # nobody waits for a replacement any more
+        for one in group.leaving_at_risk:
+            group, due = _terminate(group, one)
+            effects.append(due)
+        group = dataclasses.replace(group, balancing="")
+    return _with(state, group), tuple(effects)
 
 
 def _launch(state: AutoScaling, group: GroupState, missing: int, now_ms: int) -> Change:

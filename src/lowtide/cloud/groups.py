@@ -123,7 +123,8 @@ class GroupState:
 
     ``failing`` is the last failure that was reported and has not passed: each retry fails the same way, and only a
     failure that differs is news. ``refused`` are the pools that the attempt under way has found shut. ``at_risk`` are
-    instances with notice in a group with capacity rebalance: they no longer count as capacity.
+    instances with notice in a group with capacity rebalance: they no longer count as capacity. ``balancing`` is the instance
+    that ends when its replacement in another zone is in service.
     """
 
     config: GroupConfig
@@ -137,6 +138,7 @@ class GroupState:
     failing: LaunchFailed | None = None
     refused: tuple[RefusedPool, ...] = ()
     at_risk: frozenset[str] = frozenset()
+    balancing: str = ""
 
     @property
     def live(self) -> int:

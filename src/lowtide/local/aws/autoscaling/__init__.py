@@ -62,6 +62,7 @@ SERVICE = Service(
         "UpdateAutoScalingGroup": groups.update,
     },
     timers={
+        "balance": steps.on_balance,
         "end": steps.on_end,
         "instance_ended": steps.on_instance_ended,
         "interrupt": steps.interrupt,

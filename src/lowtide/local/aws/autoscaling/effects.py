@@ -38,6 +38,14 @@ def carry_out(box: Box, group: Group, outcome: Change | Rejected, why: Why) -> N
     _Round(box, group, why).run(outcome)
 
 
+def look_at_zones(box: Box, group: Group, after_s: float) -> None:
+    """Have the balance of a group's zones looked at once it has come to rest."""
+    if len(group.subnets) < 2 or group.balance_due or group.deleting:
+        return
+    group.balance_due = True
+    box.after(after_s, NAME, "balance", region=group.region, group=group.name)
+
+
 class _Round:
     """One decision with all that it leads to. Its failed launches are one activity, as one attempt's are on AWS."""
 
@@ -91,7 +99,9 @@ class _Round:
         elif isinstance(effect, InstanceGoneDue):
             member = group.members[effect.instance_id]
             why = causes.AT_RISK if member.warned and not self._why.ends else self._why
-            cause = causes.of_end(box, why, member.id, self._before, self._after)
+            # Until an instance that was replaced ends, there is one more than the group counts.
+            before = max(self._before, self._after + 1)
+            cause = causes.of_end(box, why, member.id, before, self._after)
             leaving.begin(box, group, member, cause)
         elif isinstance(effect, InstanceGone):
             leaving.lost(
@@ -103,6 +113,8 @@ class _Round:
             self._give_up()
         elif isinstance(effect, LaunchFailed):
             self._failed = effect
+        if isinstance(effect, InstanceStarted | InstanceGone | InstanceGoneDue):
+            look_at_zones(box, group, box.settings.delays.launch_retry_s)
 
     def _give_up(self) -> None:
         kept = {one.id for one in state_of(self._box).decided(self._group).launches}

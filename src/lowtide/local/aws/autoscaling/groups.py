@@ -13,7 +13,7 @@ from typing import Any
 
 from lowtide.cloud import autoscaling
 from lowtide.local.aws.autoscaling import activities, causes, hooks, leaving, tags
-from lowtide.local.aws.autoscaling.effects import carry_out
+from lowtide.local.aws.autoscaling.effects import carry_out, look_at_zones
 from lowtide.local.aws.autoscaling.requests import (
     complete_settings,
     config_of,
@@ -106,6 +106,7 @@ def update(box: Box, call: Call) -> Mapping[str, Any]:
     change = autoscaling.update_group(state.cloud(group.region), config, now_ms(box))
     why = causes.updated(smallest, largest, decided.desired, int(desired))
     carry_out(box, group, change, why)
+    look_at_zones(box, group, box.settings.delays.launch_retry_s)
     return {}
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from lowtide.cloud import autoscaling
 from lowtide.cloud.groups import Rejected
 from lowtide.local.aws.autoscaling import activities, causes, leaving
-from lowtide.local.aws.autoscaling.effects import carry_out
+from lowtide.local.aws.autoscaling.effects import carry_out, look_at_zones
 from lowtide.local.aws.autoscaling.groups import alive
 from lowtide.local.aws.autoscaling.requests import refuse, specification
 from lowtide.local.aws.autoscaling.state import (
@@ -141,6 +141,7 @@ def detach(box: Box, call: Call) -> Mapping[str, Any]:
         noted.append(activities.detaching(box, group, member, cause))
         del group.members[instance_id]
         carry_out(box, group, outcome, causes.BY_ITSELF)
+        look_at_zones(box, group, box.settings.delays.launch_retry_s)
     return {"Activities": noted}
 
 

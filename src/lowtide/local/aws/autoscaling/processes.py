@@ -11,7 +11,7 @@ from typing import Any
 from lowtide.cloud import autoscaling
 from lowtide.local.aws.autoscaling import causes
 from lowtide.local.aws.autoscaling.activities import stamp
-from lowtide.local.aws.autoscaling.effects import carry_out
+from lowtide.local.aws.autoscaling.effects import carry_out, look_at_zones
 from lowtide.local.aws.autoscaling.requests import config_of, refuse
 from lowtide.local.aws.autoscaling.state import Group, group_of, now_ms, state_of
 from lowtide.local.aws.box import Box
@@ -129,3 +129,4 @@ def _apply(box: Box, group: Group) -> None:
     )
     change = autoscaling.update_group(state.cloud(group.region), config, now_ms(box))
     carry_out(box, group, change, causes.BY_ITSELF)
+    look_at_zones(box, group, box.settings.delays.launch_retry_s)

@@ -94,7 +94,10 @@ class Tag:
 
 @dataclass(slots=True, kw_only=True)
 class Group:
-    """A group. ``settings`` are the parameters of its requests as they hold now; ``activities`` are newest first."""
+    """A group. ``settings`` are the parameters of its requests as they hold now; ``activities`` are newest first.
+
+    ``balance_due`` says that a look at the zones is scheduled.
+    """
 
     region: str
     name: str
@@ -110,6 +113,7 @@ class Group:
     metrics: dict[str, str] = field(default_factory=dict)
     refusal: Refusal | None = None
     deleting: bool = False
+    balance_due: bool = False
 
     @property
     def is_mixed(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from lowtide.cloud import autoscaling
 from lowtide.cloud.groups import Rejected
 from lowtide.local.aws.autoscaling import activities, causes, leaving, waiting
-from lowtide.local.aws.autoscaling.effects import carry_out
+from lowtide.local.aws.autoscaling.effects import carry_out, look_at_zones
 from lowtide.local.aws.autoscaling.requests import refreshed
 from lowtide.local.aws.autoscaling.state import (
     LAUNCHING,
@@ -23,6 +23,9 @@ from lowtide.local.aws.box import Box
 from lowtide.local.aws.ec2 import instances
 from lowtide.local.aws.errors import AwsError
 from lowtide.model.names import SPOT
+
+#: How many times longer than for a launch the group waits before it tries again to even out its zones.
+_UNBALANCED = 10
 
 
 def on_launched(box: Box, *, region: str, group: str, instance_id: str) -> None:
@@ -43,6 +46,23 @@ def on_retry(box: Box, *, region: str, group: str) -> None:
     refreshed(box, found)
     change = autoscaling.retry(state.cloud(region), group, now_ms(box))
     carry_out(box, found, change, causes.BY_ITSELF)
+
+
+def on_balance(box: Box, *, region: str, group: str) -> None:
+    """Timer: zones that differ too much are evened out, one instance after the other."""
+    state = state_of(box)
+    found = state.groups.get((region, group))
+    if found is None or found.deleting:
+        return
+    found.balance_due = False
+    refreshed(box, found)
+    change = autoscaling.rebalance(state.cloud(region), group, now_ms(box))
+    begun = change[0].groups[group].launches
+    if not change[1]:
+        return
+    carry_out(box, found, change, causes.balancing(begun[-1].zone))
+    if not state.decided(found).balancing:  # EC2 has no capacity there
+        look_at_zones(box, found, _UNBALANCED * box.settings.delays.launch_retry_s)
 
 
 def on_wait_over(
