@@ -122,6 +122,8 @@ def _api_server(setup: Setup) -> tuple[str, ...]:
         f"--service-account-key-file={certificates.service_account_public_key}",
         f"--service-account-signing-key-file={certificates.service_account_key}",
         "--allow-privileged=true",
+        # Nodes of kwok have no kubelet: with no address of this kind the server asks no name server and calls nobody's port 10250.
+        "--kubelet-preferred-address-types=ExternalDNS",
         # EKS keeps events for an hour; here they are looked at after a night.
         "--event-ttl=6h",
         "--profiling=false",
