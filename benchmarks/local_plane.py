@@ -6,17 +6,17 @@ Needs the programs (`lowtide local build`); without them nothing is printed but 
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 # Run as a script, Python looks for modules beside it and not in the checkout.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.figure import HEADER, Figure
+from benchmarks.processes import print_usage
 from lowtide.local.controlplane.binaries import Binaries, find_binaries
 from lowtide.local.controlplane.planes import Planes, PlaneSpec
 from lowtide.local.controlplane.releases import DEFAULT_MINOR
@@ -59,39 +59,14 @@ def _cold_start_s(binaries: Binaries) -> float:
 
 def _print_idle(binaries: Binaries) -> None:
     """Print memory and idle CPU of each process, which are no seconds of a run."""
-    if not Path("/proc/self/stat").exists():
-        return
     with tempfile.TemporaryDirectory() as folder:
         planes = Planes(Path(folder), binaries=lambda _: binaries)
         try:
             pids = planes.start(SPEC).pids
             time.sleep(SETTLE_S)
-            before = _cpu_s(pids)
-            time.sleep(IDLE_S)
-            after = _cpu_s(pids)
-            resident = {name: _resident_mib(pid) for name, pid in pids.items()}
-            for name in pids:
-                cpu = 100 * (after[name] - before[name]) / IDLE_S
-                print(f"  {name:25} {resident[name]:6.0f} MiB  {cpu:5.1f} % of a core idle")
-            total = 100 * (sum(after.values()) - sum(before.values())) / IDLE_S
-            print(f"  {'all':25} {sum(resident.values()):6.0f} MiB  {total:5.1f} %")
+            print_usage(pids, over_s=IDLE_S, label="idle")
         finally:
             planes.stop_all()
-
-
-def _cpu_s(pids: Mapping[str, int]) -> dict[str, float]:
-    tick = os.sysconf("SC_CLK_TCK")
-    found = {}
-    for name, pid in pids.items():
-        # proc(5): fields 14 and 15 are user and system time; field 3 is the first after the name.
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-        found[name] = (int(fields[11]) + int(fields[12])) / tick
-    return found
-
-
-def _resident_mib(pid: int) -> float:
-    pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="utf-8").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 if __name__ == "__main__":

@@ -14,10 +14,17 @@ from pathlib import Path
 # Run as a script, Python looks for modules beside it and not in the checkout.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks import commands, engine, records
+from benchmarks import commands, engine, local, local_load, local_plane, records
 from benchmarks.figure import HEADER, Figure
 
-GROUPS = (commands.figures, engine.figures, records.figures)
+GROUPS = (
+    commands.figures,
+    engine.figures,
+    records.figures,
+    local.figures,
+    local_plane.figures,
+    local_load.figures,
+)
 
 
 def main() -> int:
