@@ -1,0 +1,44 @@
+"""What tests of a cluster's life share: a box without control planes, and the example's file in a folder of its own."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conftest import ROOT
+
+if TYPE_CHECKING:
+    from lowtide.local.serve import Serving
+
+EXAMPLE = ROOT / "examples" / "noble-gpu" / "cluster.yaml"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the example's cluster.yaml, which is the current one; nothing of this machine's AWS settings counts."""
+    here = tmp_path / "here"
+    here.mkdir()
+    shutil.copy(EXAMPLE, here)
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "KUBECONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    return here
+
+
+@pytest.fixture
+def served(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serving]:
+    """A box whose clusters have no control plane, in the environment of every client."""
+    pytest.importorskip("moto", reason="needs lowtide[local]")
+    from lowtide.local.aws.settings import Settings
+    from lowtide.local.serve import Serving
+
+    with Serving(Settings(folder=tmp_path / "box", speed=1000.0)) as serving:
+        for name, value in serving.environment().items():
+            monkeypatch.setenv(name, value)
+        yield serving
