@@ -84,9 +84,10 @@ def launch_data(
 def create(
     box: Box, cluster: Cluster, nodegroup: Mapping[str, Any], given: Mapping[str, Any]
 ) -> str:
-    """Make launch template and Auto Scaling group, both under the name that is returned."""
+    """Make instance profile, launch template and Auto Scaling group, all under the name that is returned."""
     name = f"eks-{nodegroup['nodegroupName']}-{uuid.uuid4()}"
-    data = launch_data(box, cluster, nodegroup, given)
+    _make_profile(box, name, nodegroup["nodeRole"])
+    data = {**launch_data(box, cluster, nodegroup, given), "IamInstanceProfile": {"Name": name}}
     box.call(
         "ec2",
         "CreateLaunchTemplate",
@@ -117,8 +118,9 @@ def renew(
     box: Box, cluster: Cluster, nodegroup: Mapping[str, Any], given: Mapping[str, Any]
 ) -> None:
     """Make a new version of EKS's launch template, from which further instances start."""
-    data = launch_data(box, cluster, nodegroup, given)
+    content = launch_data(box, cluster, nodegroup, given)
     for group in _groups(nodegroup):
+        data = {**content, "IamInstanceProfile": {"Name": group}}
         params = {"LaunchTemplateName": group, "LaunchTemplateData": data}
         made = box.call("ec2", "CreateLaunchTemplateVersion", params, region=cluster.region)
         version = str(made["LaunchTemplateVersion"]["VersionNumber"])
@@ -147,12 +149,18 @@ def delete(box: Box, cluster: Cluster, nodegroup: Mapping[str, Any]) -> None:
         parts = (
             ("autoscaling", "DeleteAutoScalingGroup", {"AutoScalingGroupName": group, "ForceDelete": True}),
             ("ec2", "DeleteLaunchTemplate", {"LaunchTemplateName": group}),
+            ("iam", "RemoveRoleFromInstanceProfile", {"InstanceProfileName": group, "RoleName": _role_name(nodegroup["nodeRole"])}),
+            ("iam", "DeleteInstanceProfile", {"InstanceProfileName": group}),
         )  # fmt: skip
         for service, operation, params in parts:
             try:
                 box.call(service, operation, params, region=cluster.region)
             except AwsError as error:
-                if "NotFound" not in error.code and error.code != "ValidationError":
+                if (
+                    "NotFound" not in error.code
+                    and "NoSuch" not in error.code
+                    and error.code != "ValidationError"
+                ):
                     raise
 
 
@@ -177,6 +185,17 @@ def last_failure(box: Box, cluster: Cluster, nodegroup: Mapping[str, Any]) -> st
                 message: str = one.get("StatusMessage", "")
                 return message
     return ""
+
+
+def _make_profile(box: Box, name: str, role_arn: str) -> None:
+    """Make the instance profile by which the nodes have their role; EKS makes one for each group."""
+    box.call("iam", "CreateInstanceProfile", {"InstanceProfileName": name})
+    params = {"InstanceProfileName": name, "RoleName": _role_name(role_arn)}
+    box.call("iam", "AddRoleToInstanceProfile", params)
+
+
+def _role_name(arn: str) -> str:
+    return arn.rpartition("/")[2]
 
 
 def _groups(nodegroup: Mapping[str, Any]) -> list[str]:
