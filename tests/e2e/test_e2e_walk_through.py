@@ -6,71 +6,18 @@ deleted by those of its last section.
 
 from __future__ import annotations
 
-import json
-import time
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 pytest.importorskip("moto", reason="needs lowtide[local]")
 
 from tests.e2e.guide_blocks import ROOT, blocks, page
+from tests.e2e.watched import GROWS_WITHIN_S, SHRINKS_WITHIN_S, Watched
 from tests.local.life.home import Home
 
 pytestmark = pytest.mark.slow
-
-#: The autoscaler waits 30 s before it looks at GPU pods and caches groups for 60 s; the rest is start-up, here quickened.
-GROWS_WITHIN_S = 300.0
-#: The GPU groups' unneeded time is two minutes, by their tags.
-SHRINKS_WITHIN_S = 480.0
-
-
-@dataclass
-class Watched:
-    """The GPU nodes and the example's pods, as kubectl shows them, and what was seen of them."""
-
-    home: Home
-    sizes: list[int] = field(default_factory=list)
-    started_s: float = field(default_factory=time.monotonic)
-
-    def kubectl(self, *arguments: str) -> str:
-        ran = self.home.shell("kubectl", *arguments)
-        assert ran.returncode == 0, ran.stderr
-        return ran.stdout
-
-    def items(self, *arguments: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = json.loads(self.kubectl("get", *arguments, "-o", "json"))[
-            "items"
-        ]
-        return found
-
-    def nodes(self) -> list[dict[str, Any]]:
-        """Return the GPU nodes, and note how many there are."""
-        found = self.items("nodes", "-l", "k8s.amazonaws.com/accelerator")
-        if not self.sizes or self.sizes[-1] != len(found):
-            self.sizes.append(len(found))
-            print(f"{time.monotonic() - self.started_s:6.0f} s  {len(found)} GPU nodes")
-        return found
-
-    def running(self) -> int:
-        pods = self.items("pods", "-l", "app=cudaexample")
-        return sum(pod["status"]["phase"] == "Running" for pod in pods)
-
-    def until(self, condition: Callable[[], bool], within_s: float, what: str) -> None:
-        end = time.monotonic() + within_s
-        while not condition():
-            assert time.monotonic() < end, f"{what}: not within {within_s:.0f} s; {self.story()}"
-            time.sleep(2)
-
-    def story(self) -> str:
-        """Return what there is to see when the walk stops."""
-        events = self.home.shell("kubectl", "get", "events", "-A", "--sort-by=.lastTimestamp")
-        status = self.home.run("local", "status")
-        return f"{self.sizes}\n{events.stdout[-6000:]}\n{status.stdout}\n{self.home.run('local', 'logs', 'all', '-n', '20').stdout}"
 
 
 def _typed(home: Home, lines: str, *, folder: Path) -> None:

@@ -88,8 +88,11 @@ class Home:
         )
 
     def children(self) -> list[Process]:
-        """Return the recorded programs of all clusters."""
-        records = [read_record(one) for one in (self.folder / "clusters").glob("*/")]
+        """Return the recorded programs of all clusters, their autoscalers among them."""
+        clusters = self.folder / "clusters"
+        records = [
+            read_record(one) for one in (*clusters.glob("*/"), *clusters.glob("*/autoscaler"))
+        ]
         return [child for record in records if record is not None for child in record.children]
 
 
