@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from lowtide.local.nodes.kubelet import Images, said
 from lowtide.model.policy import Timings
 from lowtide.model.quantity import MIB
@@ -39,8 +41,21 @@ def words(before: Any, now: Any, images: Images) -> list[tuple[str, str]]:
     ]
 
 
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.0, "1ms"), (0.25, "250ms"), (1.0, "1s"), (42.5, "42.5s"), (90.0, "1m30s")],
+)
+def test_a_pull_takes_as_long_as_the_pod_took_to_start(seconds: float, words: str) -> None:
+    times = iter([10.0, 10.0, 10.0, 10.0 + seconds])
+    images = Images(lambda: next(times))
+    accepted = pod(accepted="yes")
+    said(None, accepted, images)
+    notes = said(accepted, pod("Running"), images)
+    assert f'"nvcr.io/x:1" in {words} ({words} including waiting)' in notes[3].message
+
+
 def test_images_are_pulled_by_the_first_pod_of_a_node_and_there_for_the_next() -> None:
-    images = Images()
+    images = Images(lambda: 7.0)
     bound, accepted, runs = pod(), pod(accepted="yes"), pod("Running")
     assert words(None, bound, images) == []
     assert words(bound, accepted, images) == [("Pulling", "first"), ("Pulling", "main")]
@@ -48,7 +63,7 @@ def test_images_are_pulled_by_the_first_pod_of_a_node_and_there_for_the_next() -
     assert [one.reason for one in notes] == ["Pulled", "Created", "Started"] * 2
     size = round(Timings().image_mib * MIB)
     assert notes[3].message == (
-        f'Successfully pulled image "nvcr.io/x:1" in 42s (42s including waiting). Image size: {size} bytes.'
+        f'Successfully pulled image "nvcr.io/x:1" in 1ms (1ms including waiting). Image size: {size} bytes.'
     )
     assert {one.host for one in notes} == {"n"}
     second = pod(accepted="yes", name="q")

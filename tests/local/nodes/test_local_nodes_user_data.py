@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lowtide.aws.templates.userdata import user_data
+from lowtide.aws.templates.userdata_text import toml_text
 from lowtide.local.nodes.booted import NoNode
 from lowtide.local.nodes.user_data import Reader, booted
 from lowtide.model.blueprint import Launch
@@ -137,7 +141,7 @@ def test_bottlerockets_taints_may_be_a_list_or_one_text() -> None:
         (mime(kubelet()), "nodeadm", "name is missing in cluster configuration"),
         (mime(CLUSTER.replace("cidr", "cider")), "nodeadm", "cidr is missing"),
         (mime("kind: NodeConfig\nspec: [oops"), "nodeadm", "no YAML"),
-        (mime("kind: NodeConfig\nspec: [oops]"), "nodeadm", "spec of a NodeConfig"),
+        (mime("kind: NodeConfig\nspec: [oops]"), "nodeadm", "spec is no object"),
         (CLUSTER, "bottlerocket", "no TOML"),
         (SETTINGS.replace("api-server", "apiserver"), "bottlerocket", "api-server is missing"),
         (SETTINGS + 'max-pods = "many"\n', "bottlerocket", "'many' for max-pods"),
@@ -183,3 +187,56 @@ def test_lines_of_a_script_that_are_no_commands_of_one_line_are_passed_over() ->
         "#!/bin/bash\ncat > /etc/motd <<E\nDon't panic\nE\n/etc/eks/bootstrap.sh tide # it's ours\n"
     )
     assert booted(text).cluster == "tide"
+
+
+_WORDS = st.sampled_from(
+    ["spec", "cluster", "name", "apiServerEndpoint", "certificateAuthority", "cidr", "kubelet", "flags", "config",
+     "registerWithTaints", "maxPods", "settings", "kubernetes", "cluster-name", "api-server", "cluster-certificate",
+     "node-labels", "node-taints", "max-pods", "key", "effect", "--node-labels=a=b", "--register-with-taints=a:b", "x:y"]
+)  # fmt: skip
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | _WORDS | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_WORDS, inner, max_size=6),
+    max_leaves=20,
+)
+_WHOLE = {"name": "tide", "apiServerEndpoint": "x", "certificateAuthority": "y", "cidr": "z"}
+_SET = {"cluster-name": "tide", "api-server": "x", "cluster-certificate": "y"}
+
+
+@given(_VALUES, _VALUES, _VALUES)
+def test_whatever_user_data_say_there_is_a_node_or_a_reason(one: Any, two: Any, three: Any) -> None:
+    kubelets = {"flags": one, "config": {"registerWithTaints": two, "maxPods": three}}
+    texts: list[tuple[Reader, str]] = [
+        ("nodeadm", json.dumps({"kind": "NodeConfig", "spec": {"cluster": cluster, "kubelet": kubelet}}))
+        for cluster in (_WHOLE, one)
+        for kubelet in (kubelets, two)
+    ]  # fmt: skip
+    texts.append(("nodeadm", json.dumps({"kind": "NodeConfig", "spec": three})))
+    texts += [
+        ("bottlerocket", toml_text({"settings": settings}))
+        for settings in (
+            {"kubernetes": {**_SET, "node-labels": _plain(one), "node-taints": _plain(two), "max-pods": _plain(three)}},
+            {"kubernetes": _plain(one)},
+            _plain(two),
+        )
+    ]  # fmt: skip
+    texts.append(("bootstrap", f"/etc/eks/bootstrap.sh {one} --kubelet-extra-args '{two}' {three}"))
+    for reader, text in texts:
+        assert outcome(text, reader)
+
+
+def outcome(text: str, reader: Reader) -> str:
+    """Return the cluster, or why there is no node."""
+    try:
+        return booted(text, reader).cluster
+    except NoNode as error:
+        return str(error)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value that TOML has: it knows no null."""
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items() if one is not None}
+    if isinstance(value, list):
+        return [_plain(one) for one in value if one is not None]
+    return "" if value is None else value

@@ -8,8 +8,8 @@ Source: kubernetes at 1.36.3, pkg/kubelet/images/image_manager.go and pkg/kubele
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from lowtide.local.nodes.events import Note, pod_reference
@@ -19,26 +19,37 @@ from lowtide.twin.images import size_bytes
 
 Pod = Mapping[str, Any]
 _ENDED = ("Succeeded", "Failed")
-_MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class Images:
-    """Which images a node has: kubelets of one node pull an image once (imagePullPolicy IfNotPresent)."""
+    """Which images a node has: kubelets of one node pull an image once (imagePullPolicy IfNotPresent).
 
-    def __init__(self) -> None:
+    ``clock`` returns seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._on: dict[str, set[str]] = {}
+        self._begun: dict[tuple[str, str, str], float] = {}
 
     def has(self, node: str, image: str) -> bool:
         """Return whether the image is on the node."""
         return image in self._on.get(node, ())
 
-    def add(self, node: str, image: str) -> None:
-        """The image has been pulled."""
+    def begin(self, pod: Pod, image: str) -> None:
+        """The image is being pulled for a pod."""
+        self._begun[pod["spec"]["nodeName"], pod["metadata"]["uid"], image] = self._clock()
+
+    def end(self, pod: Pod, image: str) -> float:
+        """The image has been pulled; return in how many seconds."""
+        node, now = pod["spec"]["nodeName"], self._clock()
         self._on.setdefault(node, set()).add(image)
+        return now - self._begun.pop((node, pod["metadata"]["uid"], image), now)
 
     def forget(self, node: str) -> None:
         """The node is gone."""
         self._on.pop(node, None)
+        self._begun = {key: one for key, one in self._begun.items() if key[0] != node}
 
 
 def said(before: Pod | None, now: Pod, images: Images) -> list[Note]:
@@ -64,18 +75,17 @@ def _pulling(pod: Pod, images: Images) -> Iterator[Note]:
         image = container["image"]
         if image not in asked and not _is_there(pod, container, images):
             asked.add(image)
+            images.begin(pod, image)
             yield _note(pod, container, "Pulling", f'Pulling image "{image}"', init=init)
 
 
 def _started(pod: Pod, images: Images) -> Iterator[Note]:
-    node = pod["spec"]["nodeName"]
     for container, init in _containers(pod):
         image = container["image"]
         if _is_there(pod, container, images):
             text = _present(image)
         else:
-            text = _pulled(image, _start_seconds(pod))
-            images.add(node, image)
+            text = _pulled(image, images.end(pod, image))
         yield _note(pod, container, "Pulled", text, init=init)
         yield _note(pod, container, "Created", "Container created", init=init)
         yield _note(pod, container, "Started", "Container started", init=init)
@@ -129,27 +139,12 @@ def _pulled(image: str, seconds: float) -> str:
 
 
 def _go_duration(seconds: float) -> str:
-    """Write a duration as Go does: 850ms, 2s, 1m30s; a kubelet's pull takes some milliseconds at least."""
-    if seconds < 1:
-        return f"{max(1, round(seconds * 1000))}ms"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}m{rest}s" if minutes else f"{rest}s"
-
-
-def _start_seconds(pod: Pod) -> float:
-    status = pod["status"]
-    running = [
-        one["state"]["running"]["startedAt"]
-        for one in status.get("containerStatuses", [])
-        if "running" in one.get("state", {})
-    ]
-    if not running or "startTime" not in status:
-        return 0.0
-    return (_moment(max(running)) - _moment(status["startTime"])).total_seconds()
-
-
-def _moment(text: str) -> dt.datetime:
-    return dt.datetime.strptime(text, _MOMENT).replace(tzinfo=dt.UTC)
+    """Write whole milliseconds as Go does: 850ms, 2.5s, 1m30s; a pull takes one at least."""
+    milliseconds = max(1, round(seconds * 1000))
+    if milliseconds < 1000:
+        return f"{milliseconds}ms"
+    minutes, rest = divmod(milliseconds, 60_000)
+    return f"{minutes}m{rest / 1000:g}s" if minutes else f"{rest / 1000:g}s"
 
 
 def _is_accepted(pod: Pod | None) -> bool:

@@ -75,16 +75,13 @@ def _nodeadm(text: str) -> Booted:
     spec: dict[str, Any] = {}
     flags: list[str] = []
     for document in _node_configs(text):
-        part = document.get("spec") or {}
-        _need(isinstance(part, Mapping), "nodeadm: spec of a NodeConfig is no object")
-        kubelet = part.get("kubelet") or {}
-        _need(isinstance(kubelet, Mapping), "nodeadm: kubelet of a NodeConfig is no object")
-        flags += [str(one) for one in kubelet.get("flags") or []]
+        part = _table(document, "spec", "nodeadm")
+        flags += [str(one) for one in _list(_table(part, "kubelet", "nodeadm"), "flags", "nodeadm")]
         spec = _merged(spec, part)
-    cluster = spec.get("cluster") or {}
+    cluster = _table(spec, "cluster", "nodeadm")
     for key in ("name", "apiServerEndpoint", "certificateAuthority", "cidr"):
         _need(bool(cluster.get(key)), f"nodeadm: {key} is missing in cluster configuration")
-    config = (spec.get("kubelet") or {}).get("config") or {}
+    config = _table(_table(spec, "kubelet", "nodeadm"), "config", "nodeadm")
     given = kubelet_flags(flags)
     taints = _config_taints(config) if given.taints is None else given.taints
     return Booted(
@@ -132,7 +129,7 @@ def _merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, An
 
 
 def _config_taints(config: Mapping[str, Any]) -> tuple[Taint, ...]:
-    given = config.get("registerWithTaints") or []
+    given = _list(config, "registerWithTaints", "kubelet")
     return tuple(
         taint(str(one["key"]), str(one.get("value", "")), str(one.get("effect", "")))
         for one in given
@@ -142,19 +139,20 @@ def _config_taints(config: Mapping[str, Any]) -> tuple[Taint, ...]:
 
 def _bottlerocket(text: str) -> Booted:
     try:
-        settings = tomllib.loads(text).get("settings", {})
+        document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise NoNode(f"early-boot-config: the user data are no TOML: {error}") from None
-    kubernetes = settings.get("kubernetes", {}) if isinstance(settings, Mapping) else {}
+    kubernetes = _table(_table(document, "settings", "settings"), "kubernetes", "settings")
     for key in ("cluster-name", "api-server", "cluster-certificate"):
         _need(bool(kubernetes.get(key)), f"settings.kubernetes.{key} is missing")
-    labels = {str(key): str(value) for key, value in kubernetes.get("node-labels", {}).items()}
+    written = _table(kubernetes, "node-labels", "settings.kubernetes")
+    labels = {str(key): str(value) for key, value in written.items()}
     return Booted(
         cluster=str(kubernetes["cluster-name"]),
         endpoint=str(kubernetes["api-server"]),
         authority=str(kubernetes["cluster-certificate"]),
         labels=checked_labels(labels),
-        taints=tuple(_settings_taints(kubernetes.get("node-taints", {}))),
+        taints=tuple(_settings_taints(_table(kubernetes, "node-taints", "settings.kubernetes"))),
         max_pods=_max_pods(kubernetes, "max-pods"),
     )
 
@@ -162,7 +160,7 @@ def _bottlerocket(text: str) -> Booted:
 def _settings_taints(given: Mapping[str, Any]) -> Iterator[Taint]:
     """Yield taints of ``key = ["value:Effect", …]``; a single text is taken for a list of one."""
     for key, values in given.items():
-        for one in [values] if isinstance(values, str) else values:
+        for one in values if isinstance(values, list) else [values]:
             value, _, effect = str(one).rpartition(":")
             yield taint(str(key), value, effect)
 
@@ -207,6 +205,26 @@ def _bootstrapped(arguments: list[str]) -> Booted:
         taints=given.taints or (),
         max_pods=given.max_pods,
     )
+
+
+def _table(where: Mapping[str, Any], key: str, who: str) -> Mapping[str, Any]:
+    """Return an object of a document; one that is left out is empty."""
+    found = where.get(key)
+    if found is None:
+        return {}
+    if not isinstance(found, Mapping):
+        raise NoNode(f"{who}: {key} is no object")
+    return found
+
+
+def _list(where: Mapping[str, Any], key: str, who: str) -> list[Any]:
+    """Return a list of a document; one that is left out is empty."""
+    found = where.get(key)
+    if found is None:
+        return []
+    if not isinstance(found, list):
+        raise NoNode(f"{who}: {key} is no list")
+    return found
 
 
 def _max_pods(settings: Mapping[str, Any], key: str) -> int | None:
