@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, Phase, assume, given, settings
 
 from lowtide.app.design import Design, design
 from lowtide.app.files import Inputs
 from lowtide.app.render import Choice, render_design
-from tests.local.cloudformation.stacks_box import Aws
+from tests.local.cloudformation.stacks_box import Aws, open_aws
+from tests.rendered.cluster_files import cluster_files
 
 EXAMPLES = sorted((Path(__file__).parents[3] / "examples").glob("*/cluster.yaml"))
 
@@ -94,3 +98,33 @@ def test_a_changed_example_is_updated_in_place_and_back(aws: Aws, tmp_path: Path
 def group_sizes(aws: Aws) -> dict[str, int]:
     found = aws("DescribeAutoScalingGroups", service="autoscaling")["AutoScalingGroups"]
     return {one["AutoScalingGroupName"]: one["MaxSize"] for one in found}
+
+
+@pytest.mark.slow
+@settings(
+    max_examples=15, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+)
+@given(document=cluster_files())
+def test_the_stacks_of_generated_cluster_files_are_created_and_deleted_wholly(
+    document: dict[str, Any],
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "cluster.yaml"
+        path.write_text(json.dumps(document))
+        designed, texts = stacks_of(path)
+        types = {
+            one["Type"] for stack in designed.stacks for one in stack.template["Resources"].values()
+        }
+        # A network that the file only names is not in an empty account; us-east-1e has no room for control planes;
+        # and CoreDNS is not well without a node.
+        assume("AWS::EC2::VPC" in types)
+        assume("us-east-1e" not in json.dumps(texts))
+        assume(any(group.desired > 0 for group in designed.cluster.node_groups))
+        aws = open_aws(Path(folder))
+        try:
+            assert set(deploy(aws, texts).values()) == {"CREATE_COMPLETE"}
+            for stack in reversed(texts):
+                stack_id = aws.stack(stack)["StackId"]
+                assert aws.delete(stack) == "DELETE_COMPLETE", failures(aws, stack_id)
+        finally:
+            aws.box.stop()

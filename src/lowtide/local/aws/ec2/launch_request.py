@@ -52,7 +52,7 @@ def read_launch(box: Box, call: Call) -> LaunchRequest:
     if not _subnet(params):
         params["Placement"] = {**params.get("Placement", {}), "AvailabilityZone": zone}
     return LaunchRequest(
-        params={**params, "MinCount": most},
+        params={**params, **_with_sizes(box, call, params), "MinCount": most},
         instance_type=kind,
         zone=zone,
         spot=params.get("InstanceMarketOptions", {}).get("MarketType") == "spot",
@@ -78,7 +78,7 @@ def own_interfaces(params: Mapping[str, Any], instance: Mapping[str, Any]) -> tu
 def finish_launch(
     box: Box, call: Call, params: Mapping[str, Any], instance: Mapping[str, Any]
 ) -> None:
-    """Do what moto leaves out of a launch: tags of network interfaces, and the protection against termination."""
+    """Do what moto leaves out of a launch: tags of network interfaces, the protection against termination, profiles."""
     tags = [
         tag
         for one in params.get("TagSpecifications", [])
@@ -91,6 +91,37 @@ def finish_launch(
     if params.get("DisableApiTermination"):
         change = {"InstanceId": instance["InstanceId"], "DisableApiTermination": {"Value": True}}
         beneath(box, call, operation="ModifyInstanceAttribute", params=change)
+    if params.get("IamInstanceProfile") and "IamInstanceProfile" not in instance:
+        # moto gives it to the first instance of a request alone.
+        wanted = {"InstanceId": instance["InstanceId"], "IamInstanceProfile": params["IamInstanceProfile"]}  # fmt: skip
+        beneath(box, call, operation="AssociateIamInstanceProfile", params=wanted)
+
+
+def _with_sizes(box: Box, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Give volumes without a size the one that the image has for them, which moto would refuse."""
+    devices = params.get("BlockDeviceMappings", [])
+    bare = [
+        one
+        for one in devices
+        if "Ebs" in one and not {"VolumeSize", "SnapshotId"} & one["Ebs"].keys()
+    ]
+    if not bare or not params.get("ImageId"):
+        return {}
+    found = box.call("ec2", "DescribeImages", {"ImageIds": [params["ImageId"]]}, region=call.region)
+    sizes = {
+        one["DeviceName"]: one["Ebs"]["VolumeSize"]
+        for image in found["Images"]
+        for one in image["BlockDeviceMappings"]
+        if "VolumeSize" in one.get("Ebs", {})
+    }
+    return {
+        "BlockDeviceMappings": [
+            {**one, "Ebs": {**one["Ebs"], "VolumeSize": sizes[one["DeviceName"]]}}
+            if one in bare and one["DeviceName"] in sizes
+            else one
+            for one in devices
+        ]
+    }
 
 
 def _laid_out(box: Box, call: Call) -> dict[str, Any]:
