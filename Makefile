@@ -2,7 +2,7 @@
 PYTEST = .venv/bin/python -m pytest
 SCENARIOS ?= 01 02 03 05 06 07 08 22
 
-.PHONY: demo binaries test slow lint format bench conformance setup clean
+.PHONY: demo binaries test slow lint format bench conformance conformance-local setup clean
 
 demo:
 	@scripts/setup report
@@ -38,6 +38,9 @@ bench: setup
 
 conformance: setup
 	@.venv/bin/python -m tests.conformance $(SCENARIOS)
+
+conformance-local: binaries
+	@.venv/bin/python -m tests.conformance_local $(VARIANTS)
 
 clean:
 	rm -rf .venv .venv-checkov .mypy_cache .ruff_cache .pytest_cache .coverage build dist

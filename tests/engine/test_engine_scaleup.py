@@ -127,8 +127,26 @@ def test_every_group_that_cannot_help_is_refused_with_its_reason(
     decision = run(snapshot(groups=(group("gpu-a", **change),), pods=pods(1, one)))
     assert sizes(decision) == {}
     assert [(each.subject, each.reasons) for each in decision.refusals] == [("gpu-a", (reason,))]
-    (event,) = pod_events(decision)
+    (event,) = pod_events(decision, minor="1.35")
     assert event.message == f"pod didn't trigger scale-up: 1 {reason}"
+
+
+def test_since_1_36_an_event_says_that_a_taint_is_in_the_way_and_not_which() -> None:
+    taints = [{"nvidia.com/gpu": "true:NoSchedule"}, {"team": "ml:NoSchedule"}]
+    groups = tuple(
+        group(
+            f"gpu-{index}",
+            tags={
+                **{key: value for key, value in GPU_TAGS.items() if "/taint/" not in key},
+                **{f"{names.TAG_TAINT_PREFIX}{key}": value for key, value in one.items()},
+            },
+        )
+        for index, one in enumerate(taints)
+    )
+    decision = run(snapshot(groups=groups, pods=pods(1, spec({NVIDIA_GPU: "1"}))))
+    (new,), (old,) = pod_events(decision), pod_events(decision, minor="1.35")
+    assert new.message == "pod didn't trigger scale-up: 2 node(s) had untolerated taint(s)"
+    assert "untolerated taint {team: ml}" in old.message
 
 
 def test_a_group_without_the_discovery_tag_does_not_exist() -> None:

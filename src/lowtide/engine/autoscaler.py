@@ -93,12 +93,20 @@ def started(snapshot: Snapshot, options: AutoscalerOptions) -> AutoscalerMemory:
     )
 
 
+def asks_aws(asked_ms: int | None, now_ms: int, *, has_ended_deletions: bool) -> bool:
+    """Return whether a loop at that time asks AWS for the groups; between two asks it works on what it knows.
+
+    ``asked_ms`` is the memory's; a snapshot of the loops in between need hold no fresh groups.
+    """
+    return (
+        asked_ms is None or asked_ms + provider.REFRESH_INTERVAL_MS <= now_ms or has_ended_deletions
+    )
+
+
 def _refresh(work: Work) -> None:
     """Ask AWS again after a minute, or right after a deletion."""
-    due = (
-        work.asked_ms is None
-        or work.asked_ms + provider.REFRESH_INTERVAL_MS <= work.now_ms
-        or bool(work.snapshot.deletion_results)
+    due = asks_aws(
+        work.asked_ms, work.now_ms, has_ended_deletions=bool(work.snapshot.deletion_results)
     )
     if due:
         work.groups = provider.ask(work.snapshot.groups, work.groups, work.options)

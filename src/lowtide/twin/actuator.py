@@ -49,6 +49,11 @@ class Actuator:
         """Deletions that have not ended."""
         return tuple(self._running.values())
 
+    @property
+    def has_results(self) -> bool:
+        """Whether deletions ended since results were last taken."""
+        return bool(self._results)
+
     def take_results(self) -> tuple[DeletionResult, ...]:
         """Return deletions that ended since the last call."""
         results, self._results = tuple(self._results), []

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from lowtide.cloud.groups import Rejected
 from lowtide.engine import tags
-from lowtide.engine.autoscaler import autoscale, started
+from lowtide.engine.autoscaler import asks_aws, autoscale, started
 from lowtide.engine.memory import AutoscalerMemory
 from lowtide.engine.options import SECOND, AutoscalerOptions
 from lowtide.model.decision import (
@@ -130,6 +130,12 @@ class AutoscalerLoop:
         if memory.scaled_up_ms is not None:
             times.append(memory.scaled_up_ms + options.scale_down_delay_after_add_ms)
         return max(times, default=self._kernel.now_ms)
+
+    def asks_aws(self, now_ms: int) -> bool:
+        """Return whether a loop at that time looks at the groups of its snapshot anew."""
+        return asks_aws(
+            self._memory.asked_ms, now_ms, has_ended_deletions=self._actuator.has_results
+        )
 
     def _begin(self) -> None:
         self._memory = started(self._world.snapshot(), self._options)

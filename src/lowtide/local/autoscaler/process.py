@@ -51,14 +51,19 @@ _SERVICES = ("autoscaling", "ec2", "eks")
 class Autoscaler:
     """One running autoscaler over a cluster and an account."""
 
-    def __init__(self, cluster: Cluster, groups: LiveGroups, options: AutoscalerOptions) -> None:
+    def __init__(
+        self, cluster: Cluster, groups: LiveGroups, options: AutoscalerOptions, minor: str
+    ) -> None:
         self._options = options
+        self._minor = minor
         self._clock = RealClock()
         self._world = LiveCluster(cluster, groups, options.discovery_tags, self._on_pod)
         self._status = StatusMap(cluster)
         # The loop takes the time that it takes: nothing is added to it.
         rules = WorldRules(timings=Timings(autoscaler_loop_s=0.0))
         self._loop = AutoscalerLoop(self._world, self._clock, options, rules, self._watch)
+        # The upstream provider asks AWS once a minute and after deletions, and so does this.
+        self._world.asks_aws = self._loop.asks_aws
         self._refused: set[str] = set()
 
     def run(self) -> None:
@@ -92,7 +97,7 @@ class Autoscaler:
             self._clock.post(lambda: self._loop.pods_became_unschedulable(1))
 
     def _watch(self, snapshot: Snapshot, decision: Decision, memory: AutoscalerMemory) -> None:
-        for event in (*pod_events(decision), *decision.events):
+        for event in (*pod_events(decision, minor=self._minor), *decision.events):
             # Upstream is silent about pods that it could not help in a loop that grew a group (eventing_scale_up_processor.go).
             if not (event.reason == "NotTriggerScaleUp" and decision.scaled_up):
                 self._record(event)
@@ -162,7 +167,7 @@ def _make(arguments: Sequence[str]) -> Autoscaler:
     ends = endpoints(Path(flags["cloud-config"][-1]).read_text("utf-8"))
     clients = (client(one, region=ends[one][0], endpoint=ends[one][1]) for one in _SERVICES)
     cluster = Cluster.connect(Path(flags["kubeconfig"][-1]))
-    return Autoscaler(cluster, LiveGroups(*clients), options)
+    return Autoscaler(cluster, LiveGroups(*clients), options, minor)
 
 
 def endpoints(cloud_config: str) -> Mapping[str, tuple[str, str]]:
