@@ -42,3 +42,30 @@ def served(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
         for name, value in serving.environment().items():
             monkeypatch.setenv(name, value)
         yield serving
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """A box whose clusters are real control planes, in the environment of every client; skips the test where their programs are missing."""
+    pytest.importorskip("moto", reason="needs lowtide[local]")
+    from lowtide.local.aws.settings import Settings
+    from lowtide.local.controlplane.binaries import find_binaries
+    from lowtide.local.controlplane.releases import DEFAULT_MINOR
+    from lowtide.local.serve import Serving
+    from lowtide.model.errors import LowtideError
+
+    try:
+        find_binaries(DEFAULT_MINOR)
+    except LowtideError:
+        pytest.skip("needs the programs of a control plane: lowtide local build")
+    folder = tmp_path_factory.mktemp("life")
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        Serving(Settings(folder=folder / "box", speed=200.0), planes="real") as serving,
+    ):
+        for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+            patch.delenv(name, raising=False)
+        for name, value in serving.environment().items():
+            patch.setenv(name, value)
+        patch.setenv("KUBECONFIG", str(folder / "kubeconfig"))
+        yield serving

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from lowtide.app.patience import Patience, patiently
 from lowtide.aws.live.stacks import LiveStack, StackRequest, Stacks
@@ -188,7 +189,7 @@ class Convergence:
             )
         if verb in {Verb.CONTINUE, Verb.REVERT, Verb.REMOVE, Verb.EXECUTE}:
             self._marks[name] = self._heard.get(stack, "")
-        self._ask(verb, name, stack)
+        patiently(self._patience, partial(self._ask, verb, name, stack), acts=True)
         self._tried[name] = self._tried.get(name, frozenset()) | {verb}
         self._news = True
 

@@ -20,14 +20,19 @@ SHORTEST_S, LONGEST_S = 1.0, 10.0
 _GROWTH = 1.5
 #: For so long AWS may be silent, or ask for fewer calls, before a wait is given up.
 _TROUBLE_S = 120.0
-#: AWS asks for fewer calls, or has a trouble of its own; botocore has tried several times by then.
-_PASSING = frozenset(
+#: AWS asks for fewer calls, and has done nothing; botocore has tried several times by then.
+_THROTTLED = frozenset(
     {
-        UNREACHABLE,
         "Throttling",
         "ThrottlingException",
         "RequestLimitExceeded",
         "TooManyRequestsException",
+    }
+)
+#: These, or a trouble of the line or of AWS's own: nobody knows what has been done.
+_PASSING = _THROTTLED | frozenset(
+    {
+        UNREACHABLE,
         "InternalFailure",
         "InternalError",
         "InternalServerException",
@@ -74,8 +79,10 @@ class Patience:
         self._next_s = min(self._next_s * _GROWTH, LONGEST_S)
 
 
-def patiently(patience: Patience, look: Callable[[], Answer]) -> Answer:
+def patiently(patience: Patience, look: Callable[[], Answer], *, acts: bool = False) -> Answer:
     """Return what a look gives; short troubles of AWS, of the API server or of the line are waited out.
+
+    ``acts``: it changes something, and is done again only where it was surely not done.
 
     Raises:
         AwsError: AWS refused, or the trouble lasted.
@@ -86,12 +93,12 @@ def patiently(patience: Patience, look: Callable[[], Answer]) -> Answer:
         try:
             return look()
         except (AwsError, KubernetesError) as error:
-            if not _passes(error) or time.monotonic() > ends:
+            if not _passes(error, acts=acts) or time.monotonic() > ends:
                 raise
             patience.pause(error.where, why=error.why)
 
 
-def _passes(error: AwsError | KubernetesError) -> bool:
+def _passes(error: AwsError | KubernetesError, *, acts: bool) -> bool:
     if isinstance(error, AwsError):
-        return error.code in _PASSING
+        return error.code in (_THROTTLED if acts else _PASSING)
     return isinstance(error, Unreachable | TooManyRequests)

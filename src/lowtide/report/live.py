@@ -29,6 +29,7 @@ def live_plan_text(plan: LivePlan) -> str:
     for one in plan.stacks:
         lines.append(f"  {one.name}: {_action_text(one)}")
         lines += (f"      {_change_text(change)}" for change in one.changes)
+    lines += _warning_lines(plan)
     lines += _drift_lines(plan)
     lines += _object_lines(plan)
     return "\n".join(map(printable, lines))
@@ -57,6 +58,17 @@ def _change_text(change: ResourceChange) -> str:
     words = "DELETED" if change.action == "Remove" else words
     properties = f": {', '.join(change.properties)}" if change.properties else ""
     return f"{sign} {change.logical_id} ({change.type}) {words}".rstrip() + properties
+
+
+def _warning_lines(plan: LivePlan) -> Iterator[str]:
+    drastic = [change for one in plan.stacks for change in one.changes if change.is_drastic]
+    deleted = [one.name for one in plan.stacks if one.action is StackAction.DELETE]
+    if drastic or deleted:
+        yield ""
+    if drastic:
+        yield f"WARNING: {count_text(len(drastic), 'resource')} would or may be replaced or deleted, with what is in them"
+    if deleted:
+        yield f"WARNING: nodes of {', '.join(deleted)} end, whatever runs on them"
 
 
 def _drift_lines(plan: LivePlan) -> Iterator[str]:

@@ -1,0 +1,184 @@
+"""A mixed cluster in the box without control planes: what is looked at, shown, made, and made again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+pytest.importorskip("boto3")
+
+from lowtide.app.converging import Convergence, Goal, Hooks
+from lowtide.app.files import Inputs
+from lowtide.app.patience import Patience
+from lowtide.app.up import Prepared, Wish, prepare
+from lowtide.aws.live.account import Account
+from lowtide.aws.live.finishing import failed_launch, finish, live_group, managed_name
+from lowtide.aws.live.stacks import Stacks
+from lowtide.local.aws import faults
+from lowtide.model.errors import InputError
+from lowtide.model.live_plan import StackAction
+
+if TYPE_CHECKING:
+    from lowtide.local.serve import Serving
+
+FILE = """\
+apiVersion: eksctl.io/v1alpha5
+kind: ClusterConfig
+metadata: {name: mixed, region: us-east-1, version: "1.36"}
+availabilityZones: [us-east-1a, us-east-1b]
+addons: [{name: vpc-cni}, {name: kube-proxy}]
+managedNodeGroups:
+  - name: general
+    instanceType: m5.large
+    minSize: 1
+    maxSize: 2
+    desiredCapacity: 1
+  - name: gpu-managed
+    instanceType: g4dn.xlarge
+    minSize: 0
+    maxSize: 2
+    tags:
+      k8s.io/cluster-autoscaler/node-template/autoscaling-options/scaledownunneededtime: "2m"
+nodeGroups:
+  - name: gpu-auto
+    amiFamily: AmazonLinux2023
+    ami: auto
+    instanceType: g4dn.xlarge
+    minSize: 0
+    maxSize: 2
+"""
+
+
+@pytest.fixture
+def mixed(served: Serving) -> Serving:
+    Path("cluster.yaml").write_text(FILE, "utf-8")
+    return served
+
+
+def _prepare() -> Prepared:
+    return prepare(Inputs(cluster="cluster.yaml"), Wish(with_addons=False), with_objects=False)
+
+
+def _made(prepared: Prepared) -> dict[str, str]:
+    account, name = prepared.account, prepared.designed.cluster.name
+
+    def whole(stack: str) -> None:
+        made = prepared.designed.stack(stack)
+        if made is not None and made.finish is not None:
+            finish(account, name, made.finish)
+
+    goal = Goal(
+        wanted=prepared.world.wanted,
+        requests=prepared.world.requests,
+        unwanted=prepared.world.unwanted,
+    )
+    hooks = Hooks(tell=lambda _: None, has_nodes=lambda: True, when_whole=whole)
+    results = Convergence(Stacks(account), goal, hooks, Patience(120, "lowtide up")).run()
+    return {one.name.removeprefix(f"lowtide-{name}-"): one.done for one in results}
+
+
+def test_managed_groups_and_groups_of_several_zones_are_finished_after_their_stacks(
+    mixed: Serving,
+) -> None:
+    prepared = _prepare()
+    assert {one.action for one in prepared.live.stacks} == {StackAction.CREATE}
+    assert prepared.creates_cluster
+    assert set(_made(prepared).values()) == {"created"}
+
+    account = Account("us-east-1")
+    api = account.client("autoscaling")
+    names = {
+        "gpu-managed": managed_name(account, "mixed", "gpu-managed"),
+        "gpu-auto": "lowtide-mixed-nodegroup-gpu-auto",
+    }
+    found = {
+        one["AutoScalingGroupName"]: one
+        for one in api.describe_auto_scaling_groups()["AutoScalingGroups"]
+    }
+    for name in names.values():
+        suspended = [one["ProcessName"] for one in found[name]["SuspendedProcesses"]]
+        assert suspended == ["AZRebalance"]
+    option = "k8s.io/cluster-autoscaler/node-template/autoscaling-options/scaledownunneededtime"
+    tags = {one["Key"]: one for one in found[names["gpu-managed"]]["Tags"]}
+    assert tags[option]["Value"] == "2m"
+    assert tags[option]["PropagateAtLaunch"] is False
+
+    again = _prepare()
+    assert {one.action for one in again.live.stacks} == {StackAction.NONE}
+    assert not again.creates_cluster
+    assert again.live.is_nothing
+    assert set(_made(again).values()) == {"unchanged"}
+
+
+def test_the_images_of_all_groups_are_written_into_their_stacks(mixed: Serving) -> None:
+    prepared = _prepare()
+    request = prepared.world.requests["lowtide-mixed-nodegroup-gpu-auto"]
+    assert request.parameters["ImageId"].startswith("ami-")
+    assert request.parameters["ImageSource"].count("/") >= 1
+    assert '"ImageId":{"Type":"AWS::EC2::Image::Id"' in request.body
+    managed = prepared.world.requests["lowtide-mixed-nodegroup-gpu-managed"]
+    assert "ImageId" not in managed.parameters, "EKS chooses it"
+
+
+def test_what_would_be_changed_replaced_or_deleted_is_seen_and_nothing_is_changed_by_looking(
+    mixed: Serving,
+) -> None:
+    _made(_prepare())
+    path = Path("cluster.yaml")
+    text = path.read_text("utf-8").replace("    maxSize: 2\n    tags", "    maxSize: 9\n    tags")
+    path.write_text(text[: text.index("nodeGroups:\n  - name: gpu-auto")], "utf-8")
+    stacks = Stacks(Account("us-east-1"))
+    before = {one.name: one for one in stacks.all()}
+    plans = {one.name: one for one in _prepare().live.stacks}
+    assert plans["lowtide-mixed-nodegroup-gpu-auto"].action is StackAction.DELETE
+    changed = plans["lowtide-mixed-nodegroup-gpu-managed"]
+    assert changed.action is StackAction.CHANGE
+    assert [(one.logical_id, one.action) for one in changed.changes] == [("NodeGroup", "Modify")]
+    assert {one.name: one for one in stacks.all()} == before
+    api = Account("us-east-1").client("cloudformation")
+    for name in before:
+        assert api.list_change_sets(StackName=name)["Summaries"] == []
+
+
+def test_an_eks_cluster_of_ours_without_its_stack_is_not_built_upon(mixed: Serving) -> None:
+    _made(_prepare())
+    api = Account("us-east-1").client("cloudformation")
+    real = api.describe_stacks
+    kept = [one for one in real()["Stacks"] if one["StackName"] != "lowtide-mixed-cluster"]
+    account = Account("us-east-1")
+
+    class WithoutTheClusters:
+        def __getattr__(self, name: str) -> object:
+            return getattr(api, name)
+
+        def describe_stacks(self, **_: object) -> dict[str, object]:
+            return {"Stacks": kept}
+
+    account._clients["cloudformation"] = WithoutTheClusters()
+    from lowtide.app.design import design
+    from lowtide.app.world import look_at
+
+    with pytest.raises(InputError, match="is there without its stack") as raised:
+        look_at(account, design(Inputs(cluster="cluster.yaml")))
+    assert "lowtide down --name mixed --sweep" in raised.value.fix
+
+
+def test_why_a_group_gets_no_instance_is_told_in_the_words_of_auto_scaling(
+    mixed: Serving,
+) -> None:
+    faults.add(mixed.box, {"kind": "capacity", "instance_type": "g4dn.xlarge"})
+    prepared = _prepare()
+    _made(prepared)
+    account, name = prepared.account, "lowtide-mixed-nodegroup-gpu-auto"
+    assert failed_launch(account, name) == ""
+    account.client("autoscaling").set_desired_capacity(AutoScalingGroupName=name, DesiredCapacity=1)
+    patience = Patience(60, "")
+    while not (words := failed_launch(account, name)):
+        patience.pause(name)
+    assert "Could not launch" in words or "capacity" in words
+    group = live_group(account, name)
+    assert group is not None
+    assert (group.desired, group.instances) == (1, ())
+    assert live_group(account, "nobody") is None
