@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
+from lowtide.local.aws import faults
 from lowtide.local.aws.cloudformation.resources.table import KINDS
+from lowtide.local.aws.errors import AwsError
 from tests.local.cloudformation.stacks_box import Aws, template
 
 IAM = ["CAPABILITY_NAMED_IAM"]
@@ -204,3 +208,53 @@ def _check_gone(aws: Aws, ids: dict[str, str]) -> None:
         aws("DescribeKey", service="kms", KeyId=ids["Secret"])["KeyMetadata"]["KeyState"]
         == "PendingDeletion"
     )
+
+
+def group(maximum: str, *, keeps: bool, kind: str = "m5.large") -> dict[str, Any]:
+    asg = resource("AutoScaling::AutoScalingGroup", AutoScalingGroupName="g", MinSize="0", MaxSize=maximum, DesiredCapacity="1", AvailabilityZones=["us-east-1a"], LaunchTemplate={"LaunchTemplateId": ref("Template"), "Version": ref("Template", "LatestVersionNumber")})  # fmt: skip
+    if keeps:
+        asg["UpdatePolicy"] = {
+            "AutoScalingScheduledAction": {"IgnoreUnmodifiedGroupSizeProperties": True}
+        }
+    data = {"InstanceType": kind, "ImageId": "ami-12c6146b"}
+    return template(
+        {"Template": resource("EC2::LaunchTemplate", LaunchTemplateData=data), "Asg": asg}
+    )
+
+
+@pytest.mark.parametrize(("keeps", "desired"), [(True, 2), (False, 1)])
+def test_an_update_leaves_the_groups_size_alone_only_where_its_policy_says_so(
+    aws: Aws, keeps: bool, desired: int
+) -> None:
+    aws.create("s", group("3", keeps=keeps))
+    aws("SetDesiredCapacity", service="autoscaling", AutoScalingGroupName="g", DesiredCapacity=2)
+    assert aws.update("s", group("4", keeps=keeps)) == "UPDATE_COMPLETE"
+    found = aws("DescribeAutoScalingGroups", service="autoscaling")["AutoScalingGroups"][0]
+    assert (found["MaxSize"], found["DesiredCapacity"]) == (4, desired)
+
+
+def test_a_new_group_is_waited_for_and_its_failed_launch_is_told(aws: Aws) -> None:
+    faults.add(aws.box, {"kind": "capacity", "instance_type": "*"})
+    assert aws.create("s", group("3", keeps=True)) == "ROLLBACK_COMPLETE"
+    reason = next(one for _, status, one in aws.events("s") if status == "CREATE_FAILED")
+    assert (
+        "Group did not stabilize. {current/minSize/desiredCapacity} group size = {0/0/1}." in reason
+    )
+    assert "HandlerErrorCode: NotStabilized" in reason
+    faults.remove(aws.box)
+    assert aws.delete("s") == "DELETE_COMPLETE"
+    assert aws.create("s", group("3", keeps=True)) == "CREATE_COMPLETE"
+    faults.add(aws.box, {"kind": "capacity", "instance_type": "*"})
+    aws("SetDesiredCapacity", service="autoscaling", AutoScalingGroupName="g", DesiredCapacity=2)
+    assert aws.update("s", group("4", keeps=True)) == "UPDATE_COMPLETE"
+
+
+def test_update_and_creation_policies_that_the_box_does_not_keep_are_refused(aws: Aws) -> None:
+    body = group("3", keeps=False)
+    body["Resources"]["Asg"]["UpdatePolicy"] = {
+        "AutoScalingRollingUpdate": {"MinInstancesInService": 1}
+    }
+    with pytest.raises(
+        AwsError, match="does not serve AutoScalingRollingUpdate, which Asg asks for"
+    ):
+        aws("CreateStack", StackName="s", TemplateBody=json.dumps(body))

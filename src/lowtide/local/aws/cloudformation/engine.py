@@ -191,8 +191,8 @@ def _create(box: Box, stack: Stack, task: Task, status: str, reason: str) -> Non
     resource = task.resource
     kind = kind_of(resource.type)
     _refuse_by_fault(box, resource)
-    resource.physical_id = kind.create(_work(box, stack, resource))
-    task.steps = list(kind.follow(_work(box, stack, resource)))
+    resource.physical_id = kind.create(_work(box, stack, task))
+    task.steps = list(kind.follow(_work(box, stack, task)))
     resource_says(box, stack, resource, status, reason)
     _make_steps(box, stack, task)
     _look_later(box, stack, task, kind)
@@ -251,7 +251,7 @@ def _start_revert(box: Box, stack: Stack, task: Task) -> None:
 def _change(box: Box, stack: Stack, task: Task, old: Resource) -> None:
     resource = task.resource
     kind = kind_of(resource.type)
-    work = _work(box, stack, resource)
+    work = _work(box, stack, task)
     steps: list[Step] = []
     if resource.properties != old.properties:
         steps += kind.update(work, old.properties)
@@ -266,7 +266,7 @@ def _change(box: Box, stack: Stack, task: Task, old: Resource) -> None:
 
 def _make_steps(box: Box, stack: Stack, task: Task) -> None:
     """Make the calls that are left as far as the resource is ready for them."""
-    work = _work(box, stack, task.resource)
+    work = _work(box, stack, task)
     kind = kind_of(task.resource.type)
     while task.steps and kind.done(work):
         work.run(task.steps[0])
@@ -284,7 +284,7 @@ def _look_later(box: Box, stack: Stack, task: Task, kind: Kind, *, again: bool =
 def _look_change(box: Box, stack: Stack, task: Task) -> None:
     resource, kind = task.resource, kind_of(task.resource.type)
     _make_steps(box, stack, task)
-    work = _work(box, stack, resource, task)
+    work = _work(box, stack, task)
     if task.steps or not kind.done(work):
         if task.waited_s > _LONGEST_WAIT_S:
             raise AwsError("NotStabilized", "Exceeded attempts to wait")
@@ -294,7 +294,9 @@ def _look_change(box: Box, stack: Stack, task: Task) -> None:
     _finish(box, stack, task, "CREATE_COMPLETE" if task.verb == "create" else "UPDATE_COMPLETE")
 
 
-def _work(box: Box, stack: Stack, resource: Resource, task: Task | None = None) -> Work:
+def _work(box: Box, stack: Stack, task: Task) -> Work:
+    resource = task.resource
+    is_new = task.verb == "create" or (task.verb == "update" and task.before is not None)
     return Work(
         box=box,
         region=stack.region,
@@ -305,7 +307,9 @@ def _work(box: Box, stack: Stack, resource: Resource, task: Task | None = None) 
         properties=resource.properties,
         tags=resource.tags,
         physical_id=resource.physical_id,
-        waited_s=0.0 if task is None else task.waited_s,
+        waited_s=task.waited_s,
+        update_policy=resource.update_policy,
+        is_new=is_new,
     )
 
 
@@ -329,7 +333,7 @@ def _delete(box: Box, stack: Stack, task: Task, kind: Kind) -> None:
 
     What is still being made or changed refuses longer than what is in use.
     """
-    work = _work(box, stack, task.resource)
+    work = _work(box, stack, task)
     try:
         kind.delete(work)
     except AwsError as error:
@@ -358,7 +362,7 @@ def _look_deletion(box: Box, stack: Stack, task: Task) -> None:
             _look_later(box, stack, task, kind, again=True)
         return
     try:
-        gone = kind.gone(_work(box, stack, task.resource, task))
+        gone = kind.gone(_work(box, stack, task))
     except AwsError as error:
         if not is_absent(error):
             raise

@@ -38,6 +38,7 @@ def _change(
         "needs": needs,
         "deletion_policy": declared.get("DeletionPolicy", "Delete"),
         "replace_policy": declared.get("UpdateReplacePolicy", "Delete"),
+        "update_policy": declared.get("UpdatePolicy") or {},
         "metadata": declared.get("Metadata"),
     }
     if old is not None and is_living(old) and old.status != "CREATE_FAILED":

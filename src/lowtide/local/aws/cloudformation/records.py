@@ -34,6 +34,7 @@ class Resource:
     needs: frozenset[str] = frozenset()
     deletion_policy: str = "Delete"
     replace_policy: str = "Delete"
+    update_policy: dict[str, Any] = field(default_factory=dict)
     metadata: Any = None
     description: str = ""
 

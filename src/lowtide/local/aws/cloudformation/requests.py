@@ -32,6 +32,9 @@ _NOT_KEPT = (
     *("StackPolicyDuringUpdateURL", "ResourcesToImport", "ImportExistingResources"),
 )
 
+#: Update policies that are kept to; nothing sends the signals for which creation policies wait.
+_POLICIES = frozenset({"AutoScalingScheduledAction"})
+
 
 def check_name(name: str) -> None:
     """Refuse a name that no stack can have.
@@ -119,6 +122,10 @@ def _refuse_not_kept(params: Mapping[str, Any]) -> None:
 
 def _refuse_unmade(template: Mapping[str, Any], allowed: list[str] | None) -> None:
     types = sorted({one["Type"] for one in template["Resources"].values()})
+    for name, one in template["Resources"].items():
+        asked = sorted({*one.get("UpdatePolicy", {}), *one.get("CreationPolicy", {})} - _POLICIES)
+        if asked:
+            raise invalid(f"The embedded AWS does not serve {asked[0]}, which {name} asks for.")
     unmade = [one for one in types if one not in KINDS]
     if unmade:
         raise invalid(f"The embedded AWS does not make resources of type {', '.join(unmade)}.")

@@ -18,6 +18,7 @@ from lowtide.local.aws.cloudformation.resources.kind import (
     tag_list,
 )
 from lowtide.local.aws.cloudformation.resources.network import retag
+from lowtide.local.aws.cloudformation.template.intrinsics import as_text
 from lowtide.local.aws.errors import AwsError
 
 # AWS::EC2::LaunchTemplate
@@ -132,15 +133,22 @@ def _update_group(work: Work, old: Mapping[str, Any]) -> list[Step]:
     params = {
         name: value for name, value in _group_params(work).items() if name not in _ONLY_AT_CREATION
     }
-    if work.properties.get("DesiredCapacity") == old.get("DesiredCapacity"):
-        # The autoscaler's number stays: an update sets the size only where the template's changed.
-        params.pop("DesiredCapacity", None)
+    if _keeps_sizes(work.update_policy):
+        # The autoscaler's numbers stay: an update sets only those that the template changed.
+        unchanged = [one for one in _NUMBERS if work.properties.get(one) == old.get(one)]
+        params = {name: value for name, value in params.items() if name not in unchanged}
     steps = [_step("UpdateAutoScalingGroup", AutoScalingGroupName=work.physical_id, **params)]
     declared, had = work.properties.get("Tags", []), old.get("Tags", [])
     propagation = {one["Key"]: one["Value"] for one in declared if one not in had}
     if propagation:
         steps += _retag_group(work, propagation, ())
     return steps
+
+
+def _keeps_sizes(policy: Mapping[str, Any]) -> bool:
+    """Whether an update leaves sizes alone that the template does not change (template reference, UpdatePolicy)."""
+    scheduled = policy.get("AutoScalingScheduledAction") or {}
+    return as_text(scheduled.get("IgnoreUnmodifiedGroupSizeProperties")).lower() == "true"
 
 
 def _retag_group(work: Work, added: Mapping[str, str], removed: Sequence[str]) -> list[Step]:
@@ -166,7 +174,9 @@ def _described(work: Work) -> Mapping[str, Any] | None:
 
 
 def _group_done(work: Work) -> bool:
-    """CloudFormation waits until the group has the instances that it wants."""
+    """A new group is waited for until it has the instances that it wants; a changed one is not."""
+    if not work.is_new:
+        return True
     group = _described(work)
     if group is None:
         raise AwsError("NotFound", f"AutoScalingGroup {work.physical_id} not found")

@@ -31,7 +31,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """One resource in the hands of its type. ``waited_s`` is how long the engine has waited for it, in AWS's time."""
+    """One resource in the hands of its type.
+
+    ``waited_s`` is how long the engine has waited for it, in AWS's time; ``is_new`` is whether it is being made.
+    """
 
     box: Box
     region: str
@@ -42,6 +45,8 @@ class Work:
     tags: Mapping[str, str] = field(default_factory=dict)
     physical_id: str = ""
     waited_s: float = 0.0
+    update_policy: Mapping[str, Any] = field(default_factory=dict)
+    is_new: bool = True
 
     def call(self, service: str, operation: str, **params: Any) -> Mapping[str, Any]:
         """Call a service as whoever made the stack."""

@@ -160,10 +160,9 @@ def _check_resource(name: str, resource: Any) -> None:
     for key in resource:
         if key not in _RESOURCE_KEYS:
             raise invalid(f"Invalid template resource property '{key}'")
-    if not isinstance(resource.get("Properties", {}), Mapping):
-        raise malformed(
-            f"[/Resources/{name}/Properties] Every Properties member must be an object."
-        )
+    for part in ("Properties", "UpdatePolicy", "CreationPolicy"):
+        if not isinstance(resource.get(part, {}), Mapping):
+            raise malformed(f"[/Resources/{name}/{part}] Every {part} member must be an object.")
     for key in ("DeletionPolicy", "UpdateReplacePolicy"):
         if resource.get(key, "Delete") not in _DELETION:
             raise malformed(f"Unrecognized {key} {resource[key]}")
