@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("moto", reason="needs lowtide[local]")
 
 from lowtide.local.nodes.booted import Booted
-from lowtide.local.nodes.joining import cluster_key, why_not
+from lowtide.local.nodes.joining import cluster_key, is_mapped, why_not
 from tests.local.eks.eks_box import EC2_TRUST, REGION, Aws, open_aws, role
 
 KEY = (REGION, "tide")
@@ -90,11 +90,9 @@ def test_an_entry_counts_where_both_are_read_and_aws_auth_is_missing(aws: Aws) -
     ],
 )
 def test_a_line_of_aws_auth_must_name_the_role_without_its_path_and_make_it_a_node(
-    aws: Aws, config_map: dict[str, Any] | None, counts: bool
+    config_map: dict[str, Any] | None, counts: bool
 ) -> None:
-    aws.active(accessConfig={"authenticationMode": "CONFIG_MAP"})
-    arn = "arn:aws:iam::123456789012:role/nodes/gpu"
-    assert (why_not(aws.box, KEY, booted(aws), arn, lambda: config_map) == "") is counts
+    assert is_mapped(config_map, "arn:aws:iam::123456789012:role/nodes/gpu") is counts
 
 
 def test_a_kubelet_that_looks_elsewhere_or_has_no_role_is_not_let_in(aws: Aws) -> None:

@@ -28,6 +28,7 @@ from tests.local.nodes.nodes_box import (
 pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="needs kubectl on PATH")
 
 
+@pytest.mark.slow
 def test_a_node_joins_once_its_role_has_an_access_entry_or_a_line_in_aws_auth(
     tmp_path: Path, binaries: Binaries
 ) -> None:

@@ -57,9 +57,26 @@ def why_not(box: Box, key: Key, booted: Booted, role_arn: str, aws_auth: AwsAuth
         if uses_entries(cluster) and _has_entry(cluster, role_arn):
             return ""
         mode = cluster.described["accessConfig"]["authenticationMode"]
-    if mode != "API" and _is_mapped(aws_auth(), role_arn):
+    if mode != "API" and is_mapped(aws_auth(), role_arn):
         return ""
     return f"Unauthorized: {role_arn} has no access entry of type EC2_LINUX{'' if mode == 'API' else ' and no line in aws-auth'}"
+
+
+def is_mapped(config_map: Mapping[str, Any] | None, role_arn: str) -> bool:
+    """Return whether aws-auth's mapRoles makes a role a node. What is no list of objects maps nothing, as on EKS."""
+    text = ((config_map or {}).get("data") or {}).get("mapRoles") or ""
+    try:
+        rows = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return False
+    wanted = _PATH.sub(r"\1", role_arn).lower()
+    return any(
+        str(row.get("rolearn", "")).lower() == wanted
+        and str(row.get("username", "")).startswith(_NODE_USER)
+        and _NODES in (row.get("groups") or [])
+        for row in (rows if isinstance(rows, list) else [])
+        if isinstance(row, Mapping)
+    )
 
 
 def _unreachable(cluster: Cluster, booted: Booted) -> str:
@@ -76,20 +93,3 @@ def _unreachable(cluster: Cluster, booted: Booted) -> str:
 def _has_entry(cluster: Cluster, role_arn: str) -> bool:
     entry = entry_of(cluster, role_arn)
     return entry is not None and entry.described["type"] in _ENTRY_TYPES
-
-
-def _is_mapped(config_map: Mapping[str, Any] | None, role_arn: str) -> bool:
-    """Return whether mapRoles makes the role a node. What is no list of objects maps nothing, as on EKS."""
-    text = ((config_map or {}).get("data") or {}).get("mapRoles") or ""
-    try:
-        rows = yaml.safe_load(text)
-    except yaml.YAMLError:
-        return False
-    wanted = _PATH.sub(r"\1", role_arn).lower()
-    return any(
-        str(row.get("rolearn", "")).lower() == wanted
-        and str(row.get("username", "")).startswith(_NODE_USER)
-        and _NODES in (row.get("groups") or [])
-        for row in (rows if isinstance(rows, list) else [])
-        if isinstance(row, Mapping)
-    )
