@@ -11,18 +11,22 @@ from dataclasses import dataclass
 from lowtide.engine import clusterstate
 from lowtide.engine.memory import AutoscalerMemory
 from lowtide.engine.options import AutoscalerOptions
-from lowtide.engine.work import Readiness, Work
+from lowtide.engine.work import Readiness, Work, lacks_gpu
 from lowtide.model.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeCounts:
-    """Nodes by readiness; ``being_deleted`` are those whose instance is gone already."""
+    """Nodes by readiness; ``being_deleted`` are those whose instance is gone already.
+
+    ``resource_unready`` are those of the unready ones whose GPU never appeared.
+    """
 
     registered: int = 0
     ready: int = 0
     not_started: int = 0
     unready: int = 0
+    resource_unready: int = 0
     being_deleted: int = 0
     unregistered: int = 0
     long_unregistered: int = 0
@@ -59,7 +63,7 @@ def status(
     clusterstate.observe(work)
     groups = tuple(_group(work, name) for name in work.groups)
     return AutoscalerStatus(
-        healthy=clusterstate.is_healthy(work), counts=_counts(work.total), groups=groups
+        healthy=clusterstate.is_healthy(work), counts=_counts(work, work.total), groups=groups
     )
 
 
@@ -79,18 +83,21 @@ def _group(work: Work, name: str) -> GroupStatus:
         target=group.target,
         min_size=group.min_size,
         max_size=group.max_size,
-        counts=_counts(work.readiness.get(name, Readiness())),
+        counts=_counts(work, work.readiness.get(name, Readiness())),
         scale_up=scale_up,
         candidates=sum(1 for node in work.unneeded if work.group_of.get(node) == name),
     )
 
 
-def _counts(readiness: Readiness) -> NodeCounts:
+def _counts(work: Work, readiness: Readiness) -> NodeCounts:
+    # The kubelet says Ready, and the autoscaler does not believe it (processors/customresources/gpu_processor.go).
+    lacking = {node.name for node in work.snapshot.nodes if node.ready and lacks_gpu(node)}
     return NodeCounts(
         registered=len(readiness.registered),
         ready=len(readiness.ready),
         not_started=len(readiness.not_started),
         unready=len(readiness.unready),
+        resource_unready=len(lacking.intersection(readiness.unready)),
         being_deleted=len(readiness.deleted),
         unregistered=len(readiness.unregistered),
         long_unregistered=len(readiness.long_unregistered),

@@ -152,6 +152,11 @@ def has_gpu(node: Node) -> bool:
     return names.ACCELERATOR in node.labels or node.allocatable.get(NVIDIA_GPU, 0) > 0
 
 
+def lacks_gpu(node: Node) -> bool:
+    """Return whether the accelerator label promises a GPU that is not there (yet)."""
+    return names.ACCELERATOR in node.labels and not node.allocatable.get(NVIDIA_GPU, 0)
+
+
 def is_ready(node: Node) -> bool:
     """Return whether a node counts as ready.
 
@@ -160,6 +165,6 @@ def is_ready(node: Node) -> bool:
     """
     if not node.ready:
         return False
-    if names.ACCELERATOR in node.labels and not node.allocatable.get(NVIDIA_GPU, 0):
+    if lacks_gpu(node):
         return False
     return all(taint.key != names.TAINT_NOT_READY for taint in node.taints)

@@ -133,7 +133,7 @@ def _counts(counts: NodeCounts) -> Object:
             "ready": counts.ready,
             "suspended": 0,
             "total": counts.registered,
-            "unready": {"resourceUnready": 0, "total": counts.unready},
+            "unready": {"resourceUnready": counts.resource_unready, "total": counts.unready},
         },
         "unregistered": counts.unregistered,
     }
