@@ -45,6 +45,7 @@ Start here:
   lowtide init --name my-cluster                write cluster.yaml
   lowtide check                                 find what is wrong with it
   lowtide simulate                              run ten GPU pods on it, see wait and cost
+  lowtide up                                    create it; asks before it spends
 """
 
 
