@@ -51,7 +51,10 @@ class Gpus:
             self._ready.discard(name)
         elif name not in self._ready:
             self._ready.add(name)
-            self._soon(name, self._advertised_s)
+            machine = self._machine_of(name)
+            # Elsewhere it is the plugin's pod that counts, and how long that has run.
+            if machine is not None and brings_plugin(machine):
+                self._soon(name, self._advertised_s)
 
     def on_pod(self, pod: Mapping[str, Any], *, gone: bool) -> None:
         """A bound pod has changed or is gone."""
