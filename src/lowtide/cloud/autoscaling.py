@@ -16,7 +16,7 @@ Whoever carries launches out may hear a refusal of EC2 (capacity of a type in a 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from lowtide.cloud import purchase
 from lowtide.cloud.groups import (
@@ -130,18 +130,28 @@ def terminate_instance(
 
 def refuse_launch(state: AutoScaling, group: str, launch_id: int, code: str, now_ms: int) -> Change:
     """Take back a launch that EC2 refused, and try the group's next type or zone; without one the attempt has failed."""
+    return refuse_launches(state, group, (launch_id,), code, now_ms)
+
+
+def refuse_launches(
+    state: AutoScaling, group: str, launch_ids: Collection[int], code: str, now_ms: int
+) -> Change:
+    """Take back launches that EC2 refused together."""
     old = state.groups[group]
-    launch = next((one for one in old.launches if one.id == launch_id), None)
-    if launch is None:
+    taken = [one for one in old.launches if one.id in launch_ids]
+    if not taken:
         return state, ()
-    pool = RefusedPool(
-        zone=launch.zone,
-        instance_type=launch.instance_type,
-        capacity_type=launch.capacity_type,
-        code=code,
-    )
-    rest = tuple(one for one in old.launches if one.id != launch_id)
-    left = dataclasses.replace(old, launches=rest, refused=(*old.refused, pool))
+    pools = {
+        RefusedPool(
+            zone=one.zone,
+            instance_type=one.instance_type,
+            capacity_type=one.capacity_type,
+            code=code,
+        ): None
+        for one in taken
+    }
+    rest = tuple(one for one in old.launches if one.id not in launch_ids)
+    left = dataclasses.replace(old, launches=rest, refused=(*old.refused, *pools))
     if old.balancing:  # only this zone would have helped: everything stays where it is
         left = dataclasses.replace(left, at_risk=left.at_risk - {old.balancing}, balancing="")
     return _settle(state, left, now_ms)

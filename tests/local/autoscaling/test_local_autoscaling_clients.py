@@ -72,13 +72,17 @@ class Door:
 def door(tmp_path: Path) -> Iterator[Door]:
     with Serving(Settings(folder=tmp_path / "box", delays=_SHORT)) as serving:
         whole = Door(serving)
-        ec2 = whole.client("ec2")
-        vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-        made = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24", AvailabilityZone="us-east-1a")
-        whole.subnet = made["Subnet"]["SubnetId"]
-        data = {"ImageId": "ami-0123456789abcdef0", "InstanceType": "g4dn.xlarge"}
-        ec2.create_launch_template(LaunchTemplateName="node", LaunchTemplateData=data)
+        prepare(whole)
         yield whole
+
+
+def prepare(door: Door) -> None:
+    ec2 = door.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    made = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24", AvailabilityZone="us-east-1a")
+    door.subnet = made["Subnet"]["SubnetId"]
+    data = {"ImageId": "ami-0123456789abcdef0", "InstanceType": "g4dn.xlarge"}
+    ec2.create_launch_template(LaunchTemplateName="node", LaunchTemplateData=data)
 
 
 def until(holds: Callable[[], bool]) -> None:
@@ -226,3 +230,27 @@ def test_the_aws_command_creates_scales_explains_and_deletes_a_group(door: Door)
     until(
         lambda: json.loads(door.aws("describe-auto-scaling-groups")[1])["AutoScalingGroups"] == []
     )
+
+
+def test_groups_and_what_they_wait_for_survive_a_restart_of_the_box(tmp_path: Path) -> None:
+    slow = Settings(
+        folder=tmp_path / "box", state_file=tmp_path / "state", delays=_SHORT, speed=0.5
+    )
+    with Serving(slow) as serving:
+        door = Door(serving)
+        prepare(door)
+        door.create("gpu", DesiredCapacity=2)
+        faults.add(serving.box, {"kind": "capacity", "instance_type": "g4dn.xlarge"})
+        live(door).set_desired("gpu", 3)
+
+    with Serving(
+        Settings(folder=tmp_path / "box", state_file=tmp_path / "state", delays=_SHORT)
+    ) as again:
+        faults.remove(again.box)
+        groups = live(Door(again))
+        until(
+            lambda: (
+                [one.lifecycle for one in groups.read((("found", ""),))[0].instances]
+                == [Lifecycle.IN_SERVICE] * 3
+            )
+        )

@@ -241,3 +241,29 @@ def test_a_launch_template_that_is_gone_fails_launches(groups: Groups) -> None:
     (failed,) = groups.activities()
     assert failed["StatusCode"] == "Failed"
     assert groups.group()["Instances"] == []
+
+
+def test_a_large_request_takes_what_the_quota_leaves_and_is_one_failed_activity(
+    groups: Groups,
+) -> None:
+    faults.add(groups.box, {"kind": "quota", "code": "L-DB2E81BA", "value": 44})
+    groups.create(zones=3, MaxSize=2**31 - 1)
+
+    groups.set_desired(300)
+
+    statuses = Counter(one["StatusCode"] for one in groups.activities())
+    assert len(groups.group()["Instances"]) == 11  # 4 vCPUs each
+    assert statuses["Failed"] == 1
+    with pytest.raises(AwsError, match="groups of at most 1000 instances"):
+        groups.set_desired(1001)
+
+
+def test_one_refusal_of_ec2_is_one_failed_activity_whatever_its_number(groups: Groups) -> None:
+    groups.gone("g4dn.xlarge", times=1)
+    groups.create(DesiredCapacity=3)
+
+    (failed,) = groups.activities()
+    assert failed["StatusCode"] == "Failed"
+
+    groups.wait(groups.box.settings.delays.launch_retry_s + 1)
+    assert len(groups.group()["Instances"]) == 3

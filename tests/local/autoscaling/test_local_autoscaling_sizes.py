@@ -224,6 +224,8 @@ def test_new_bounds_move_the_desired_capacity_inside(groups: Groups) -> None:
         ({"VPCZoneIdentifier": "subnet-00000000000000000"}, "subnet-00000000000000000"),
         ({"LaunchTemplate": {"LaunchTemplateName": "none"}}, "fully-formed launch template"),
         ({"LaunchTemplate": None}, "must contain either LaunchTemplate"),
+        ({"TerminationPolicies": ["Youngest"]}, "Invalid termination policy: Youngest"),
+        ({"MinSize": 2000, "MaxSize": 3000}, "at most 1000 instances"),
         ({"LaunchConfigurationName": "old"}, "does not serve LaunchConfigurationName"),
         ({"MixedInstancesPolicy": policy("g4dn.xlarge")}, "must contain either"),
     ],

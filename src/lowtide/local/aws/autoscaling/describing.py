@@ -128,7 +128,7 @@ def _instance(box: Box, group: Group, member: Member) -> dict[str, Any]:
 
 def _refuse_filters(filters: Sequence[Mapping[str, Any]]) -> None:
     for one in filters:
-        name = one["Name"]
+        name = one.get("Name", "")
         if name not in ("tag-key", "tag-value") and not name.startswith("tag:"):
             raise refuse(
                 f"Invalid filter name '{name}': groups are filtered by tag-key, tag-value and tag:KEY."
@@ -138,7 +138,7 @@ def _refuse_filters(filters: Sequence[Mapping[str, Any]]) -> None:
 def _is_asked(group: Group, filters: Sequence[Mapping[str, Any]]) -> bool:
     """Every filter must hold; of a filter's values one is enough (API reference, Filter)."""
     for one in filters:
-        name, values = one["Name"], one.get("Values") or []
+        name, values = one.get("Name", ""), one.get("Values") or []
         if name == "tag-key":
             fits = any(key in group.tags for key in values)
         elif name == "tag-value":

@@ -79,16 +79,19 @@ class _Round:
 
     def _of_same_pool(self, first: LaunchDue, queue: deque[Effect]) -> list[int]:
         """Take the launches that go to the same pool out of the queue: EC2 is asked once for all of them."""
-        pool = launching.pool_of(self._box, self._group, first.launch_id)
-        same = [
-            one
-            for one in queue
-            if isinstance(one, LaunchDue)
-            and launching.pool_of(self._box, self._group, one.launch_id) == pool
-        ]
-        for one in same:
-            queue.remove(one)
-        return [one.launch_id for one in same]
+        pools = launching.pools(self._box, self._group)
+        same: list[int] = []
+        others: list[Effect] = []
+        for one in queue:
+            if isinstance(one, LaunchDue) and pools.get(one.launch_id) == pools.get(
+                first.launch_id
+            ):
+                same.append(one.launch_id)
+            else:
+                others.append(one)
+        queue.clear()
+        queue.extend(others)
+        return same
 
     def _do(self, effect: Effect) -> None:
         box, group = self._box, self._group

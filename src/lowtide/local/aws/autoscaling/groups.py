@@ -15,10 +15,12 @@ from lowtide.cloud import autoscaling
 from lowtide.local.aws.autoscaling import activities, causes, hooks, leaving, tags
 from lowtide.local.aws.autoscaling.effects import carry_out, look_at_zones
 from lowtide.local.aws.autoscaling.requests import (
+    TERMINATION_POLICIES,
     complete_settings,
     config_of,
     refreshed,
     refuse,
+    refuse_size,
 )
 from lowtide.local.aws.autoscaling.state import Group, forget, group_of, now_ms, state_of
 from lowtide.local.aws.box import Box
@@ -60,7 +62,7 @@ def create(box: Box, call: Call) -> Mapping[str, Any]:
             "AutoScalingGroup by this name already exists - A group with the name"
             f" {name} already exists{pending}",
         )
-    _refuse_not_served(params)
+    _refuse_unknown(params)
     if all(params.get(one) for one in _TEMPLATES):
         raise refuse(
             "Valid requests must contain either LaunchTemplate, LaunchConfigurationName, InstanceId or"
@@ -91,7 +93,7 @@ def update(box: Box, call: Call) -> Mapping[str, Any]:
     """UpdateAutoScalingGroup. Sizes that leave the desired capacity outside move it, unless the request names one."""
     params, state = call.params, state_of(box)
     group = alive(group_of(box, call.region, params["AutoScalingGroupName"]))
-    _refuse_not_served(params)
+    _refuse_unknown(params)
     changed = dataclasses.replace(group, settings=_merged(group, params))
     if any(params.get(one) for one in (*_TEMPLATES, *_PLACES)):
         complete_settings(box, changed)
@@ -119,6 +121,7 @@ def set_desired(box: Box, call: Call) -> Mapping[str, Any]:
     refreshed(box, group)
     old = state.decided(group).desired
     desired = int(params["DesiredCapacity"])
+    refuse_size(min(desired, state.decided(group).config.max_size))
     outcome = autoscaling.set_desired(state.cloud(group.region), group.name, desired, now_ms(box))
     carry_out(box, group, outcome, causes.set_to(old, desired))
     return {}
@@ -201,18 +204,21 @@ def _merged(group: Group, params: Mapping[str, Any]) -> dict[str, Any]:
     return {**settings, **given}
 
 
-def _refuse_not_served(params: Mapping[str, Any]) -> None:
+def _refuse_unknown(params: Mapping[str, Any]) -> None:
     for name in _NOT_SERVED:
         if params.get(name):
             raise refuse(
                 f"The embedded AWS does not serve {name}; name a launch template and subnets instead."
             )
+    for name in params.get("TerminationPolicies") or []:
+        if name not in TERMINATION_POLICIES:
+            raise refuse(f"Invalid termination policy: {name}")
 
 
 def _refuse_in_cooldown(box: Box, group: Group) -> None:
     for one in group.activities:
         ended = one.get("EndTime")
-        rest_s = group.settings["DefaultCooldown"] / box.settings.speed
+        rest_s = int(group.settings["DefaultCooldown"]) / box.settings.speed
         if ended is None or (box.now() - ended).total_seconds() < rest_s:
             raise AwsError(
                 "ScalingActivityInProgress",

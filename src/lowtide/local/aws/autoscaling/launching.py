@@ -39,25 +39,14 @@ _UNFULFILLABLE = "Unable to fulfill capacity due to your request configuration. 
 def launch(box: Box, group: Group, ids: Sequence[int], cause: str) -> Iterator[Change]:
     """Start the instances of launches that go to one pool; each refusal gives the group's next decision.
 
-    EC2 starts all of them or none. Where its quota has room for some, they are asked for one by one.
+    EC2 starts all of them or none; where its quota has room for some, they are asked for in smaller parts.
     """
-    wanted = _under_way(box, group, ids)
-    if not wanted:
-        return
-    known = _shut(box, group, wanted[0])
-    refusal = known or _start(box, group, wanted, cause)
-    if refusal is not None and refusal.code in _QUOTAS and known is None:
-        for one in wanted:
-            yield from _launch_one(box, group, one, cause)
-    elif refusal is not None:
-        for one in wanted:
-            yield _refused(box, group, one, refusal.code)
+    yield from _launch(box, group, _under_way(box, group, ids), cause)
 
 
-def pool_of(box: Box, group: Group, launch_id: int) -> tuple[str, str, str] | None:
-    """Return zone, type and purchase of a launch, None where it was given up."""
-    found = _under_way(box, group, (launch_id,))
-    return _pool(found[0]) if found else None
+def pools(box: Box, group: Group) -> dict[int, tuple[str, str, str]]:
+    """Return zone, type and purchase of the launches under way, by their ids."""
+    return {one.id: _pool(one) for one in state_of(box).decided(group).launches}
 
 
 def fail(box: Box, group: Group, code: str, cause: str) -> None:
@@ -103,25 +92,32 @@ def show_in_service(box: Box, group: Group, instance_id: str) -> None:
     )
 
 
-def _launch_one(box: Box, group: Group, wanted: Launch, cause: str) -> Iterator[Change]:
-    refusal = _shut(box, group, wanted) or _start(box, group, (wanted,), cause)
-    if refusal is not None:
-        yield _refused(box, group, wanted, refusal.code)
+def _launch(box: Box, group: Group, wanted: Sequence[Launch], cause: str) -> Iterator[Change]:
+    if not wanted:
+        return
+    known = _shut(box, group, wanted[0])
+    refusal = known or _start(box, group, wanted, cause)
+    if refusal is None:
+        return
+    if known is None and refusal.code in _QUOTAS and len(wanted) > 1:
+        middle = len(wanted) // 2
+        yield from _launch(box, group, wanted[:middle], cause)
+        yield from _launch(box, group, wanted[middle:], cause)
+        return
+    ids = {one.id for one in wanted}
+    cloud = state_of(box).cloud(group.region)
+    yield autoscaling.refuse_launches(cloud, group.name, ids, refusal.code, now_ms(box))
 
 
 def _under_way(box: Box, group: Group, ids: Sequence[int]) -> list[Launch]:
-    return [one for one in state_of(box).decided(group).launches if one.id in ids]
+    wanted = set(ids)
+    return [one for one in state_of(box).decided(group).launches if one.id in wanted]
 
 
 def _shut(box: Box, group: Group, wanted: Launch) -> RefusedPool | None:
     """Return the refusal that the attempt has already met in the launch's pool."""
     refused = state_of(box).decided(group).refused
     return next((one for one in refused if _pool(one) == _pool(wanted)), None)
-
-
-def _refused(box: Box, group: Group, wanted: Launch, code: str) -> Change:
-    cloud = state_of(box).cloud(group.region)
-    return autoscaling.refuse_launch(cloud, group.name, wanted.id, code, now_ms(box))
 
 
 def _start(box: Box, group: Group, wanted: Sequence[Launch], cause: str) -> Refusal | None:

@@ -35,7 +35,7 @@ _HEALTH = {"Healthy": True, "Unhealthy": False}
 
 def terminate(box: Box, call: Call) -> Mapping[str, Any]:
     """TerminateInstanceInAutoScalingGroup. The desired capacity falls at once; the instance takes its time."""
-    group, member = member_of(box, call.region, call.params["InstanceId"])
+    group, member = member_of(box, call.region, call.params.get("InstanceId", ""))
     alive(group)
     decrement = bool(call.params["ShouldDecrementDesiredCapacity"])
     if member.is_leaving:
@@ -84,7 +84,7 @@ def protect(box: Box, call: Call) -> Mapping[str, Any]:
 
 def set_health(box: Box, call: Call) -> Mapping[str, Any]:
     """SetInstanceHealth; an unhealthy instance is replaced. Within the grace period nothing happens, unless asked."""
-    group, member = member_of(box, call.region, call.params["InstanceId"])
+    group, member = member_of(box, call.region, call.params.get("InstanceId", ""))
     status = call.params["HealthStatus"]
     if status not in _HEALTH:
         raise refuse(f"Valid values for HealthStatus are [{', '.join(_HEALTH)}]")

@@ -12,7 +12,7 @@ from lowtide.cloud import autoscaling
 from lowtide.local.aws.autoscaling import causes
 from lowtide.local.aws.autoscaling.activities import stamp
 from lowtide.local.aws.autoscaling.effects import carry_out, look_at_zones
-from lowtide.local.aws.autoscaling.requests import config_of, refuse
+from lowtide.local.aws.autoscaling.requests import TERMINATION_POLICIES, config_of, refuse
 from lowtide.local.aws.autoscaling.state import Group, group_of, now_ms, state_of
 from lowtide.local.aws.box import Box
 from lowtide.local.aws.service import Call, Operation
@@ -85,12 +85,7 @@ def metric_types(_box: Box, _call: Call) -> Mapping[str, Any]:
 
 def termination_policies(_box: Box, _call: Call) -> Mapping[str, Any]:
     """DescribeTerminationPolicyTypes."""
-    return {
-        "TerminationPolicyTypes": [
-            "AllocationStrategy", "ClosestToNextInstanceHour", "Default", "NewestInstance",
-            "OldestInstance", "OldestLaunchConfiguration", "OldestLaunchTemplate",
-        ]
-    }  # fmt: skip
+    return {"TerminationPolicyTypes": list(TERMINATION_POLICIES)}
 
 
 def adjustment_types(_box: Box, _call: Call) -> Mapping[str, Any]:

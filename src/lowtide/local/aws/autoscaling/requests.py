@@ -33,6 +33,12 @@ _STRATEGIES: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 #: The range of WeightedCapacity (API reference, LaunchTemplateOverrides).
 _HEAVIEST = 999
+#: Each instance costs memory and time here; AWS itself has no such bound.
+LARGEST = 1000
+TERMINATION_POLICIES = (
+    "AllocationStrategy", "ClosestToNextInstanceHour", "Default", "NewestInstance", "OldestInstance",
+    "OldestLaunchConfiguration", "OldestLaunchTemplate",
+)  # fmt: skip
 _NEITHER = (
     "Valid requests must contain either LaunchTemplate, LaunchConfigurationName, InstanceId or"
     " MixedInstancesPolicy parameter."
@@ -42,6 +48,12 @@ _NEITHER = (
 def refuse(message: str) -> AwsError:
     """Return Auto Scaling's error for a request that cannot be."""
     return AwsError("ValidationError", message)
+
+
+def refuse_size(desired: int) -> None:
+    """Raise AwsError where a group would be larger than the box can carry."""
+    if desired > LARGEST:
+        raise refuse(f"The embedded AWS has groups of at most {LARGEST} instances.")
 
 
 def complete_settings(box: Box, group: Group) -> None:
@@ -77,6 +89,7 @@ def config_of(box: Box, group: Group, *, smallest: int, largest: int, desired: i
         raise refuse(
             f"Desired capacity:{desired} must be between the specified min size:{smallest} and max size:{largest}"
         )
+    refuse_size(desired)
     zones = tuple(group.subnets)
     types = instance_types(box, group)
     delays = box.settings.delays

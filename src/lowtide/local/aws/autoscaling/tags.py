@@ -91,9 +91,9 @@ def describe(box: Box, call: Call) -> Mapping[str, Any]:
         "propagate-at-launch": "PropagateAtLaunch",
     }
     for one in call.params.get("Filters") or []:
-        field = fields.get(one["Name"])
+        field = fields.get(one.get("Name", ""))
         if field is None:
-            raise refuse(f"Invalid filter name '{one['Name']}'.")
+            raise refuse(f"Invalid filter name '{one.get('Name', '')}'.")
         values = [str(value).lower() if field == "PropagateAtLaunch" else value for value in one.get("Values") or []]  # fmt: skip
         found = [tag for tag in found if _text(tag[field]) in values]
     return page(found, call.params, key="Tags", usual=50)
