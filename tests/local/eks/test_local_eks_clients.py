@@ -71,7 +71,13 @@ class Served:
             resourcesVpcConfig={"subnetIds": [one["Subnet"]["SubnetId"] for one in subnets]},
             accessConfig={"authenticationMode": "API"},
         )
-        _until(lambda: eks.describe_cluster(name=NAME)["cluster"]["status"] == "ACTIVE")
+
+        def is_active() -> bool:
+            found = eks.describe_cluster(name=NAME)["cluster"]
+            assert found["status"] != "FAILED", found["health"]
+            return bool(found["status"] == "ACTIVE")
+
+        _until(is_active)
 
     def write_kubeconfig(self) -> Mapping[str, Any]:
         self.run("aws", "eks", "update-kubeconfig", "--name", NAME)

@@ -47,6 +47,11 @@ CLI = [
     "elb describe-load-balancers",
     "logs describe-log-groups",
     "kms list-keys",
+    "service-quotas list-services",
+    "pricing describe-services",
+    "resourcegroupstaggingapi get-resources",
+    "ce get-cost-and-usage --time-period Start=2026-11-01,End=2026-11-02 --granularity DAILY --metrics UnblendedCost",
+    "cloudtrail describe-trails",
 ]
 
 
