@@ -73,6 +73,8 @@ def _made(prepared: Prepared) -> dict[str, str]:
         wanted=prepared.world.wanted,
         requests=prepared.world.requests,
         unwanted=prepared.world.unwanted,
+        removes_first=prepared.world.removes_first,
+        approved={one.name: prepared.live.drastic(one.name) for one in prepared.live.stacks},
     )
     hooks = Hooks(tell=lambda _: None, has_nodes=lambda: True, when_whole=whole)
     results = Convergence(Stacks(account), goal, hooks, Patience(120, "lowtide up")).run()
@@ -182,3 +184,21 @@ def test_why_a_group_gets_no_instance_is_told_in_the_words_of_auto_scaling(
     assert group is not None
     assert (group.desired, group.instances) == (1, ())
     assert live_group(account, "nobody") is None
+
+
+def test_a_group_whose_role_goes_with_it_is_deleted_before_the_cluster_is_changed(
+    mixed: Serving,
+) -> None:
+    path = Path("cluster.yaml")
+    whole = path.read_text("utf-8")
+    role = "    iam: {withAddonPolicies: {ebs: true}}\n"
+    path.write_text(whole + role, "utf-8")
+    first = _prepare()
+    _made(first)
+    path.write_text(whole[: whole.index("nodeGroups:\n  - name: gpu-auto")], "utf-8")
+    second = _prepare()
+    assert second.world.removes_first
+    done = _made(second)
+    assert done["nodegroup-gpu-auto"] == "deleted"
+    assert done["cluster"] == "changed"
+    assert _prepare().live.is_nothing

@@ -133,6 +133,21 @@ def test_an_unwanted_stack_goes_last() -> None:
     )
 
 
+def test_an_unwanted_stack_goes_first_where_it_uses_what_the_others_lose() -> None:
+    wanted = [WantedStack(name="cluster"), WantedStack(name="new", after=("cluster",))]
+    seen = {name: SeenStack(name=name, status="CREATE_COMPLETE") for name in ("cluster", "old")}
+
+    def verbs(tried: dict[str, frozenset[Verb]]) -> list[Verb]:
+        steps = next_steps(wanted, ["old"], seen, tried, has_nodes=True, removes_first=True)
+        return [one.verb for one in steps]
+
+    assert verbs({}) == [Verb.HOLD, Verb.HOLD, Verb.REMOVE]
+    seen["old"] = replace(seen["old"], status="DELETE_IN_PROGRESS")
+    assert verbs({"old": frozenset({Verb.REMOVE})}) == [Verb.HOLD, Verb.HOLD, Verb.WAIT]
+    del seen["old"]
+    assert verbs({"old": frozenset({Verb.REMOVE})}) == [Verb.ASK_CHANGE, Verb.HOLD, Verb.DONE]
+
+
 def test_after_a_failure_nothing_new_begins_and_what_runs_is_waited_for() -> None:
     wanted = [WantedStack(name=name) for name in ("bad", "running", "new")]
     seen = {
@@ -226,11 +241,13 @@ WANTED = (
 _NAMES = tuple(one.name for one in WANTED)
 
 
-def _run(world: World, *, acts: int | None = None) -> bool:
+def _run(world: World, *, acts: int | None = None, removes_first: bool = False) -> bool:
     """Converge a world until it is over or that many things were done; return whether all is whole."""
     tried: dict[str, frozenset[Verb]] = {}
     for _ in range(300):
-        steps = next_steps(WANTED, ["old"], world.stacks, tried, has_nodes=True)
+        steps = next_steps(
+            WANTED, ["old"], world.stacks, tried, has_nodes=True, removes_first=removes_first
+        )
         if is_over(steps):
             return all(one.verb is Verb.DONE for one in steps)
         for step in steps:
@@ -257,10 +274,12 @@ _worlds = st.builds(
 )
 
 
-@given(_worlds)
-def test_whatever_happens_a_run_ends_and_does_what_can_be_done(world: World) -> None:
+@given(_worlds, st.booleans())
+def test_whatever_happens_a_run_ends_and_does_what_can_be_done(
+    world: World, removes_first: bool
+) -> None:
     before = set(world.stacks)
-    if _run(world):
+    if _run(world, removes_first=removes_first):
         assert set(world.stacks) == set(_NAMES)
         assert all(one.status in STEADY for one in world.stacks.values())
     assert all(count == 1 for count in world.created.values()), "one try in one run"

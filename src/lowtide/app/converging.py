@@ -45,6 +45,7 @@ class Goal:
     """What the stacks shall be.
 
     ``approved`` is what each change set may take away or replace; ``kept`` are stacks that are known to be as they shall be.
+    ``removes_first``: unwanted stacks use what the others shall not have any more.
     """
 
     wanted: tuple[WantedStack, ...]
@@ -52,6 +53,7 @@ class Goal:
     unwanted: tuple[str, ...] = ()
     approved: Mapping[str, Drastic] = field(default_factory=dict)
     kept: frozenset[str] = frozenset()
+    removes_first: bool = False
 
 
 class Convergence:
@@ -106,14 +108,22 @@ class Convergence:
         return steps
 
     def _decide(self, seen: Mapping[str, SeenStack]) -> tuple[Step, ...]:
-        goal = self._goal
-        steps = next_steps(goal.wanted, goal.unwanted, seen, self._tried, has_nodes=self._has_nodes)
+        steps = self._next(seen)
         if self._has_nodes or not self._waits_for_nodes(steps):
             return steps
         self._has_nodes = self._hooks.has_nodes()
-        if not self._has_nodes:
-            return steps
-        return next_steps(goal.wanted, goal.unwanted, seen, self._tried, has_nodes=True)
+        return self._next(seen) if self._has_nodes else steps
+
+    def _next(self, seen: Mapping[str, SeenStack]) -> tuple[Step, ...]:
+        goal = self._goal
+        return next_steps(
+            goal.wanted,
+            goal.unwanted,
+            seen,
+            self._tried,
+            has_nodes=self._has_nodes,
+            removes_first=goal.removes_first,
+        )
 
     def _waits_for_nodes(self, steps: Iterable[Step]) -> bool:
         """Whether nodes alone are what a stack still waits for."""

@@ -259,6 +259,7 @@ class _Run:
             requests=world.requests,
             unwanted=world.unwanted,
             approved={one.name: live.drastic(one.name) for one in live.stacks},
+            removes_first=world.removes_first,
             kept=frozenset(one.name for one in live.stacks) if is_same else frozenset(),
         )
         hooks = Hooks(

@@ -31,7 +31,8 @@ from lowtide.resolve.pins import Choice, Pin, chosen_image
 class World:
     """An account as it is, beside what is wanted of it.
 
-    ``stacks`` are ours by name; ``wanted`` and ``requests`` say what they shall be, ``unwanted`` which shall go.
+    ``stacks`` are ours by name; ``wanted`` and ``requests`` say what they shall be, ``unwanted`` which shall go. ``removes_first``:
+    these use exports of the cluster's stack that it shall not have any more, which CloudFormation refuses to take away from them.
     """
 
     account: Account
@@ -41,6 +42,7 @@ class World:
     wanted: tuple[WantedStack, ...]
     requests: Mapping[str, StackRequest]
     unwanted: tuple[str, ...]
+    removes_first: bool = False
     drift: tuple[ImageDrift, ...] = ()
     images: Mapping[str, Choice] = field(default_factory=dict)
 
@@ -70,6 +72,7 @@ def look_at(account: Account, designed: Design, *, refresh_images: bool = False)
         wanted=tuple(_wanted(one, name) for one in designed.stacks),
         requests=requests,
         unwanted=tuple(sorted(stacks.keys() - wanted_names)),
+        removes_first=_loses_exports(designed, stacks),
         images=images,
         drift=tuple(
             ImageDrift(
@@ -92,6 +95,12 @@ def _wanted(stack: Stack, cluster: str) -> WantedStack:
         after=() if stack.name == first else (first,),
         needs_nodes=stack.name == stack_name(cluster, "addons"),
     )
+
+
+def _loses_exports(designed: Design, stacks: Mapping[str, LiveStack]) -> bool:
+    first = designed.stacks[0]
+    live = stacks.get(first.name)
+    return live is not None and bool(live.outputs.keys() - first.template["Outputs"].keys())
 
 
 def _refuse_orphan(name: str, cluster: LiveCluster | None, stacks: Mapping[str, LiveStack]) -> None:

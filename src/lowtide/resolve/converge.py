@@ -40,24 +40,32 @@ def next_steps(
     tried: Tried,
     *,
     has_nodes: bool,
+    removes_first: bool = False,
 ) -> tuple[Step, ...]:
     """Return a step for each stack.
 
     Args:
         wanted: the stacks that shall be there.
-        unwanted: names of stacks of this cluster that shall go, once all others are whole.
+        unwanted: names of stacks of this cluster that shall go: once all others are whole, so that nodes are there before others go.
         seen: what CloudFormation shows, by name; every look must show what this run did before.
         tried: what this run did; nothing is tried twice.
         has_nodes: whether a node is there on which any pod can run.
+        removes_first: unwanted stacks go before anything is changed, because they use exports that the others shall not have any more.
     """
+    gone = {
+        name: _unwanted_step(name, seen.get(name), tried.get(name, frozenset()), is_free=True)
+        for name in (unwanted if removes_first else ())
+    }
+    may_begin = all(one.verb is Verb.DONE for one in gone.values())
     steps: dict[str, Step] = {}
     for one in _in_order(wanted):
-        is_free = all(steps[name].verb is Verb.DONE for name in one.after)
+        is_free = may_begin and all(steps[name].verb is Verb.DONE for name in one.after)
         is_free = is_free and (has_nodes or not one.needs_nodes)
         done = tried.get(one.name, frozenset())
         steps[one.name] = _wanted_step(one.name, seen.get(one.name), done, is_free=is_free)
     is_whole = all(one.verb is Verb.DONE for one in steps.values())
-    for name in unwanted:
+    steps |= gone
+    for name in () if removes_first else unwanted:
         done = tried.get(name, frozenset())
         steps[name] = _unwanted_step(name, seen.get(name), done, is_free=is_whole)
     return _without_new(tuple(steps.values()))

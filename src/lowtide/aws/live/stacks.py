@@ -233,6 +233,10 @@ def _seen(page: Mapping[str, Any]) -> SeenChange:
     status, reason = page["Status"], page.get("StatusReason", "")
     if status in _PENDING:
         return SeenChange(state=ChangeState.PENDING)
+    if page.get("ExecutionStatus") == "OBSOLETE":
+        return SeenChange(
+            state=ChangeState.FAILED, reason="the stack was changed by somebody else meanwhile"
+        )
     if status == "CREATE_COMPLETE":
         return SeenChange(state=ChangeState.READY)
     if any(words in reason for words in _NO_CHANGE):
