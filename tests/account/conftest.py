@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,7 +16,9 @@ pytest.importorskip("moto", reason="needs lowtide[local]")
 from lowtide.aws.live.account import Account
 from lowtide.cli.main import run
 from lowtide.local.aws import faults
+from lowtide.local.aws.eks.state import eks_state
 from lowtide.local.aws.settings import Settings
+from lowtide.local.controlplane import certificates
 from lowtide.local.serve import Serving
 
 REGION = "us-east-1"
@@ -95,3 +98,30 @@ def lowtide(
         return Ran(code=code, out=out, err=err)
 
     return call
+
+
+@pytest.fixture
+def vision(cloud: Cloud, tmp_path: Path) -> str:
+    """A cluster that is ready; there is no real control plane behind its address."""
+    ec2 = cloud.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{place}.0/24", AvailabilityZone=zone)["Subnet"]["SubnetId"]
+        for place, zone in enumerate(("us-east-1a", "us-east-1b"))
+    ]  # fmt: skip
+    trust = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"eks.amazonaws.com"},"Action":"sts:AssumeRole"}]}'
+    role = cloud.client("iam").create_role(RoleName="plane", AssumeRolePolicyDocument=trust)
+    cloud.client("eks").create_cluster(
+        name="vision", roleArn=role["Role"]["Arn"], resourcesVpcConfig={"subnetIds": subnets}
+    )
+    pair = certificates.Pair(certificate=tmp_path / "ca.pem", key=tmp_path / "ca.key")
+    certificates._authority(pair, "kubernetes")
+    ca = pair.certificate.read_bytes()
+    with cloud.served.box.lock:
+        made = eks_state(cloud.served.box).clusters["us-east-1", "vision"]
+        made.described.update(
+            status="ACTIVE",
+            endpoint="https://127.0.0.1:6443",
+            certificateAuthority={"data": base64.b64encode(ca).decode()},
+        )
+    return "vision"

@@ -16,7 +16,6 @@ import yaml
 from lowtide.app.cluster_named import cluster_named
 from lowtide.app.kubeconfigs import current_cluster
 from lowtide.kube.kubeconfig import EksEntry, read, text_of, with_entry
-from lowtide.local.aws.eks.state import eks_state
 from lowtide.model.errors import InputError
 from tests.account.conftest import Cloud, Lowtide
 
@@ -39,30 +38,6 @@ extensions: []
 MINE = text_of(
     with_entry(read("", "x"), EksEntry(arn=ARN, name="vision", endpoint="https://old", ca=""))
 )
-
-
-@pytest.fixture
-def vision(cloud: Cloud) -> str:
-    """A cluster that is ready; there is no real control plane behind its address."""
-    ec2 = cloud.client("ec2")
-    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-    subnets = [
-        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{place}.0/24", AvailabilityZone=zone)["Subnet"]["SubnetId"]
-        for place, zone in enumerate(("us-east-1a", "us-east-1b"))
-    ]  # fmt: skip
-    trust = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"eks.amazonaws.com"},"Action":"sts:AssumeRole"}]}'
-    role = cloud.client("iam").create_role(RoleName="plane", AssumeRolePolicyDocument=trust)
-    cloud.client("eks").create_cluster(
-        name="vision", roleArn=role["Role"]["Arn"], resourcesVpcConfig={"subnetIds": subnets}
-    )
-    with cloud.served.box.lock:
-        made = eks_state(cloud.served.box).clusters["us-east-1", "vision"]
-        made.described.update(
-            status="ACTIVE",
-            endpoint="https://127.0.0.1:6443",
-            certificateAuthority={"data": "Q0E="},
-        )
-    return "vision"
 
 
 Places = tuple[Path, pytest.MonkeyPatch]

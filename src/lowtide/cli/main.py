@@ -26,6 +26,8 @@ VERBS = {
     "compare": ("lowtide.cli.simulate:compare", "Several cluster files on one workload."),
     "plan": ("lowtide.cli.plan:plan", "Show what would be created, and what it costs."),
     "render": ("lowtide.cli.render:render", "Write CloudFormation, manifests and a README."),
+    "status": ("lowtide.cli.status:status", "What a live cluster does, and what it costs now."),
+    "scale": ("lowtide.cli.scale:scale", "Set the least and the most nodes of a live group."),
     "kubeconfig": (
         "lowtide.cli.kubeconfig:kubeconfig",
         "Make the cluster kubectl's current context.",

@@ -105,14 +105,8 @@ class NodeGroup:
         return self.is_gpu and self.ami.family.startswith("Bottlerocket")
 
     def bought(self, nodes: int) -> tuple[int, int]:
-        """Return how many of that many nodes are on-demand and how many are spot.
-
-        The base first; of what is above it the percentage, rounded up in favour of on-demand (EC2 Auto Scaling user guide,
-        "Instances distribution").
-        """
-        base = min(nodes, self.on_demand_base)
-        on_demand = base + -(-(nodes - base) * self.on_demand_percent // 100)
-        return on_demand, nodes - on_demand
+        """Return how many of that many nodes are on-demand and how many are spot."""
+        return bought(nodes, base=self.on_demand_base, percent=self.on_demand_percent)
 
     @property
     def capacity_type(self) -> str:
@@ -120,6 +114,17 @@ class NodeGroup:
         if self.on_demand_percent >= 100:
             return ON_DEMAND
         return SPOT if self.on_demand_base == 0 and self.on_demand_percent == 0 else "mixed"
+
+
+def bought(nodes: int, *, base: int, percent: int) -> tuple[int, int]:
+    """Return how many of that many nodes are on-demand and how many are spot.
+
+    The base first; of what is above it the percentage, rounded up in favour of on-demand (EC2 Auto Scaling user guide,
+    "Instances distribution").
+    """
+    first = min(nodes, base)
+    on_demand = first + -(-(nodes - first) * percent // 100)
+    return on_demand, nodes - on_demand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,58 @@
+"""What the Cluster Autoscaler says of itself, in one sentence.
+
+Why it exists: an autoscaler that calls the cluster unhealthy has stopped all scaling, and groups in back-off are skipped; it says so in a
+ConfigMap that nobody reads (clusterstate/api/types.go at 1.36.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import yaml
+
+STATUS_MAP = "cluster-autoscaler-status"
+DEPLOYMENT = "cluster-autoscaler"
+
+
+def autoscaler_words(
+    deployment: Mapping[str, Any] | None, status_map: Mapping[str, Any] | None
+) -> str:
+    """Return how the autoscaler is: that there is none, that it is not ready, or what it says itself."""
+    if deployment is None:
+        return "not installed"
+    status = deployment.get("status", {})
+    wanted = deployment.get("spec", {}).get("replicas", 1)
+    if not wanted:
+        return "scaled to 0"
+    if not status.get("availableReplicas"):
+        return f"0 of {wanted} pods are available"
+    return "; ".join(["running", *_said(_document(status_map))])
+
+
+def _document(status_map: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    text = (status_map or {}).get("data", {}).get("status", "")
+    try:
+        found = yaml.safe_load(text)
+    except yaml.YAMLError:  # it is the autoscaler's own, and older ones write prose
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _said(document: Mapping[str, Any]) -> Iterator[str]:
+    health = _get(document, "clusterWide", "health", "status")
+    if health:
+        stopped = "" if health == "Healthy" else ", so all scaling is stopped"
+        yield f"calls the cluster {str(health).lower()}{stopped}"
+    for group in document.get("nodeGroups") or ():
+        if _get(group, "scaleUp", "status") == "Backoff":
+            why = _get(group, "scaleUp", "backoffInfo", "errorMessage") or "a launch failed"
+            yield f"{group.get('name', 'a group')} is in back-off: {why}"
+
+
+def _get(document: Any, *path: str) -> Any:
+    for key in path:
+        if not isinstance(document, Mapping):
+            return None
+        document = document.get(key)
+    return document
