@@ -141,3 +141,4 @@ def test_a_token_that_the_server_never_takes_is_refused(plane: Plane) -> None:
         cluster.list(kinds.NODE)
     assert raised.value.exit_code == 5
     assert "Unauthorized" in raised.value.why
+    assert "access entry" in raised.value.fix

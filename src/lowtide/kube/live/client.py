@@ -242,9 +242,13 @@ class Cluster:
         try:
             yield
         except ApiError as error:
-            refused = _REFUSALS.get(error.status.code or 0, KubernetesError)
+            code = error.status.code or 0
+            refused = _REFUSALS.get(code, KubernetesError)
             raise refused(
-                f"Kubernetes refused: {what}", where=self._where, why=str(error)
+                f"Kubernetes refused: {what}",
+                where=self._where,
+                why=str(error),
+                fix=_ACCESS if code in _NOT_ALLOWED else "",
             ) from error
         except httpx2.HTTPError as error:
             raise self._unreachable(error) from error
@@ -281,6 +285,10 @@ class Conflict(KubernetesError):  # noqa: N818 - the answer to it is to read aga
 class Unreachable(KubernetesError):  # noqa: N818 - the answer to it is to try again
     """No answer, or not one of the API's: the connection failed or the server is not ready."""
 
+
+#: Unauthorized and Forbidden: on EKS, access entries decide.
+_NOT_ALLOWED = frozenset({401, 403})
+_ACCESS = "give this identity an access entry: accessConfig.accessEntries in the cluster file, or aws eks create-access-entry"
 
 _REFUSALS: Mapping[int, type[KubernetesError]] = {
     404: NotFound,
