@@ -6,12 +6,14 @@ import base64
 import json
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lowtide.local.aws import autoscaling, credentials, ec2, faults, iam
 from lowtide.local.aws.box import Box
+from lowtide.local.aws.errors import AwsError
 from lowtide.local.aws.events import Event
 from lowtide.local.aws.moto_behind import MotoBehind
 from lowtide.local.aws.settings import Settings
@@ -112,9 +114,29 @@ def policy(
     }
 
 
+#: moto takes a second to begin anew: tests share one, as long as nobody else in the process has begun another.
+_SHARED: dict[str, Any] = {}
+
+
 def open_groups(folder: Path) -> Groups:
-    """Return a box with a VPC of three zones and the launch template ``node``."""
+    """Return a box with a VPC of three zones and the launch template ``node``; its groups and instances are its own."""
     settings = Settings(folder=folder)
+    behind = _SHARED.get("moto") or MotoBehind(settings.account)
+    groups = _box(settings, behind)
+    if "moto" in _SHARED and not _is_whole(groups):
+        behind = MotoBehind(settings.account)
+        groups = _box(settings, behind)
+        _SHARED.clear()
+    if not _SHARED:
+        _SHARED.update(moto=behind, subnets=_network(groups))
+    groups.subnets.update(_SHARED["subnets"])
+    with suppress(AwsError):
+        groups("DeleteLaunchTemplate", service="ec2", LaunchTemplateName="node")
+    template(groups)
+    return groups
+
+
+def _box(settings: Settings, behind: MotoBehind) -> Groups:
     services = [
         credentials.SERVICE,
         faults.SERVICE,
@@ -122,17 +144,29 @@ def open_groups(folder: Path) -> Groups:
         iam.SERVICE,
         autoscaling.SERVICE,
     ]
-    box = Box(settings, services, behind=MotoBehind(settings.account))
+    box = Box(settings, services, behind=behind)
     box.faults.append(faults.refuse)
     groups = Groups(box=box, subnets={})
     box.subscribe(groups.events.append)
-    vpc = groups("CreateVpc", service="ec2", CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-    for index, zone in enumerate(ZONES):
-        params = {"VpcId": vpc, "CidrBlock": f"10.0.{index}.0/24", "AvailabilityZone": zone}
-        answer = groups("CreateSubnet", service="ec2", **params)
-        groups.subnets[zone] = answer["Subnet"]["SubnetId"]
-    template(groups)
     return groups
+
+
+def _is_whole(groups: Groups) -> bool:
+    try:
+        groups("DescribeSubnets", service="ec2", SubnetIds=list(_SHARED["subnets"].values()))
+    except AwsError:
+        return False
+    return True
+
+
+def _network(groups: Groups) -> dict[str, str]:
+    vpc = groups("CreateVpc", service="ec2", CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnets = {}
+    for index, zone in enumerate(ZONES):
+        params = {"VpcId": vpc, "CidrBlock": f"10.0.{64 * index}.0/18", "AvailabilityZone": zone}
+        answer = groups("CreateSubnet", service="ec2", **params)
+        subnets[zone] = answer["Subnet"]["SubnetId"]
+    return subnets
 
 
 def template(groups: Groups, name: str = "node", **data: Any) -> None:
