@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import copy
+import faulthandler
 import json
 import sys
 import tempfile
@@ -405,6 +406,7 @@ def _ready_nodes(world: World) -> int:
 
 def main(name: str, file: str) -> int:
     """Run one variant and write what happened."""
+    faulthandler.enable()
     place = folder()
     assert place is not None, "the recordings are not on this machine"
     with contextlib.suppress(KeyboardInterrupt):

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from lowtide.local.autoscaler.image import fetch
 from lowtide.local.controlplane.binaries import cache_of
 from lowtide.local.controlplane.build import build
 from lowtide.local.controlplane.cache import Entry
@@ -32,9 +33,12 @@ def local_build(
     report: Report,
     minor: str = DEFAULT_MINOR,
     from_release: bool = False,
+    autoscaler: str = "",
     environ: Mapping[str, str] | None = None,
 ) -> Supplied:
     """Build (or, with ``from_release``, download) what the cache lacks of a minor.
+
+    With ``autoscaler``, an image by digest, its program is put there and nothing else is done.
 
     Raises:
         LowtideError: it cannot be done here; what was done before is kept.
@@ -42,7 +46,9 @@ def local_build(
     environ = os.environ if environ is None else environ
     release = release_of(minor)
     cache = cache_of(release, environ)
-    if from_release:
+    if autoscaler:
+        fetch(cache, autoscaler, report=report)
+    elif from_release:
         download(cache, release, report=report)
     else:
         build(cache, environ=environ, report=report, minor=minor)

@@ -24,6 +24,7 @@ Examples:
   lowtide local build
   lowtide local build --download
   lowtide local build --download --kubernetes 1.35
+  lowtide local build --autoscaler registry.k8s.io/autoscaling/cluster-autoscaler@sha256:DIGEST
 """,
 )
 @click.option(
@@ -39,9 +40,15 @@ Examples:
     is_flag=True,
     help="Fetch upstream's releases (Linux; checksums from the same hosts) instead of building.",
 )
+@click.option(
+    "--autoscaler",
+    default="",
+    metavar="IMAGE@DIGEST",
+    help="Only take upstream's cluster-autoscaler out of its published image; clusters of the minor then run it.",
+)
 @output_option
 @debug_option
-def build(*, minor: str, download: bool) -> None:
+def build(*, minor: str, download: bool, autoscaler: str) -> None:
     """Get etcd, the Kubernetes control plane and kwok, once.
 
     They are built with Go from pinned modules, in about ten minutes and 4 GB of Go's caches on two cores, and kept in
@@ -49,7 +56,7 @@ def build(*, minor: str, download: bool) -> None:
     """
     from lowtide.app.local_build import local_build
 
-    built = local_build(report=_Steps(), minor=minor, from_release=download)
+    built = local_build(report=_Steps(), minor=minor, from_release=download, autoscaler=autoscaler)
     if not is_for_people():
         emit(
             {

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Literal, Self
 
 from lowtide.local.autoscaler import launchers, leftovers
-from lowtide.local.autoscaler.program import find_program
 from lowtide.local.aws import credentials, faults
 from lowtide.local.aws.box import Box
 from lowtide.local.aws.eks.absent_planes import DeadPlanes
@@ -117,14 +116,16 @@ class Serving:
                 self.box.ports[OBJECTS_PORT] = self._objects
                 self._nodes = Nodes(self.box, self._bridge_kubeconfig)
                 self._autoscalers = launchers.Launchers(
-                    self.box, find_program(settings.autoscaler), self._server.url
+                    self.box, settings.autoscaler, self._server.url
                 )
                 self.box.ports[AUTOSCALERS_PORT] = self._autoscalers
         except BaseException:
             self._server.stop()
             os.close(self._lock)
             raise
-        self.box.ports[STATUS_PORT] = partial(status_of, self.box, self._planes, time.time())
+        self.box.ports[STATUS_PORT] = partial(
+            status_of, self.box, self._planes, self._nodes, time.time()
+        )
         self.port = self._server.port
         self.door = Door(
             url=self._server.url,

@@ -201,9 +201,10 @@ def test_a_named_program_is_taken_then_path_then_our_engine(tmp_path: Path) -> N
     program = tmp_path / "cluster-autoscaler"
     program.write_text("#!/bin/sh\n", encoding="utf-8")
     program.chmod(0o700)
+    empty = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
     assert find_program(program, {"PATH": ""}) == Program(which="upstream", path=program)
     assert find_program(None, {"PATH": str(tmp_path)}) == Program(which="upstream", path=program)
-    assert find_program(None, {"PATH": "/nowhere"}).which == "engine"
+    assert find_program(None, {"PATH": "/nowhere", **empty}).which == "engine"
 
 
 def test_a_named_program_that_is_none_is_refused_with_what_to_do(tmp_path: Path) -> None:

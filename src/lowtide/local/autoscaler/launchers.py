@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from lowtide.local.autoscaler.launch import Launcher, Place
-from lowtide.local.autoscaler.program import Program
+from lowtide.local.autoscaler.program import find_program
 from lowtide.local.aws.box import Box
 from lowtide.local.aws.eks.planes_port import Key
 from lowtide.local.controlplane.planes import Plane
@@ -18,11 +19,15 @@ from lowtide.local.controlplane.processes import Starter
 
 
 class Launchers:
-    """Implements ``status.Autoscalers``. Thread-safe; must not be called under the box's lock."""
+    """Implements ``status.Autoscalers``. Thread-safe; must not be called under the box's lock.
 
-    def __init__(self, box: Box, program: Program, url: str) -> None:
+    ``autoscaler`` names the upstream program; None leaves the choice to ``program.find_program``.
+    """
+
+    def __init__(self, box: Box, autoscaler: Path | None, url: str) -> None:
         self._box = box
-        self._program = program
+        find_program(autoscaler)  # one that cannot be run is told at the start
+        self._autoscaler = autoscaler
         self._url = url
         self._starter = Starter()
         self._lock = threading.Lock()
@@ -33,7 +38,8 @@ class Launchers:
         """Follow a cluster whose control plane serves."""
         self.cluster_down(key)
         place = Place(box=self._box, key=key, plane=plane, url=self._url)
-        launcher = Launcher(place, self._program, self._starter)
+        program = find_program(self._autoscaler, minor=plane.minor)
+        launcher = Launcher(place, program, self._starter)
         with self._lock:
             if self._is_closed:
                 return

@@ -15,7 +15,9 @@ from typing import Literal
 
 from lowtide.local.autoscaler.deployed import Deployed
 from lowtide.local.autoscaler.faster import faster
+from lowtide.local.controlplane.binaries import cache_of
 from lowtide.local.controlplane.processes import Command
+from lowtide.local.controlplane.releases import DEFAULT_MINOR, release_of
 from lowtide.model.errors import InputError
 
 NAME = "cluster-autoscaler"
@@ -59,8 +61,10 @@ class Program:
         return Command(name=NAME, program=self.path, arguments=flags, environment=environment)
 
 
-def find_program(named: Path | None, environ: Mapping[str, str] | None = None) -> Program:
-    """Return the named program, the one on PATH, or our engine.
+def find_program(
+    named: Path | None, environ: Mapping[str, str] | None = None, *, minor: str = DEFAULT_MINOR
+) -> Program:
+    """Return the named program, the one on PATH, the one that the cache has for a cluster's minor, or our engine.
 
     Raises:
         InputError: the named program cannot be run.
@@ -79,4 +83,7 @@ def find_program(named: Path | None, environ: Mapping[str, str] | None = None) -
     found = shutil.which(NAME, path=environ.get("PATH", os.defpath))
     if found is not None:
         return Program(which="upstream", path=Path(found).resolve())
+    kept = cache_of(release_of(minor), environ).find(NAME)
+    if kept is not None:
+        return Program(which="upstream", path=kept)
     return Program(which="engine", path=Path(sys.executable))
