@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lowtide.aws.templates.userdata_kubelet import boots_alone
-from lowtide.aws.templates.userdata_text import CERTIFICATE, ENDPOINT, toml_text
+from lowtide.aws.templates.userdata_text import CERTIFICATE, ENDPOINT, joined, toml_text
 from lowtide.model.blueprint import Launch
 from lowtide.model.cluster import NodeGroup
 from lowtide.model.errors import InputError
@@ -23,7 +23,7 @@ def bottlerocket_text(cluster: str, group: NodeGroup, launch: Launch) -> str:
         InputError: the file wants scripts or kubelet files, which Bottlerocket has no place for.
     """
     _refuse_scripts(group, launch)
-    settings = _joined(_file_settings(launch.bottlerocket), _own_settings(cluster, group, launch))
+    settings = joined(_file_settings(launch.bottlerocket), _own_settings(cluster, group, launch))
     return toml_text({"settings": settings}) if settings else ""
 
 
@@ -59,18 +59,8 @@ def _file_settings(section: Mapping[str, Any]) -> dict[str, Any]:
     settings = dict(section.get("settings") or {})
     asked = section.get("enableAdminContainer")
     if asked is not None:
-        settings = _joined(settings, {"host-containers": {"admin": {"enabled": bool(asked)}}})
+        settings = joined(settings, {"host-containers": {"admin": {"enabled": bool(asked)}}})
     return settings
-
-
-def _joined(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
-    """Return both as one document; where both say something, the second counts."""
-    whole = dict(first)
-    for key, value in second.items():
-        before = whole.get(key)
-        both = isinstance(before, Mapping) and isinstance(value, Mapping)
-        whole[key] = _joined(before, value) if both else value  # type: ignore[arg-type] # both are mappings
-    return whole
 
 
 def _refuse_scripts(group: NodeGroup, launch: Launch) -> None:

@@ -83,6 +83,16 @@ def _yaml_scalar(value: Any) -> str:
     return str(value) if is_plain else quoted(value)
 
 
+def joined(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+    """Return both as one document; where both say something, the second counts."""
+    whole = dict(first)
+    for key, value in second.items():
+        before = whole.get(key)
+        both = isinstance(before, Mapping) and isinstance(value, Mapping)
+        whole[key] = joined(before, value) if both else value  # type: ignore[arg-type] # both are mappings
+    return whole
+
+
 def toml_text(document: Mapping[str, Any]) -> str:
     """Return a document of nested tables, values before tables in each.
 

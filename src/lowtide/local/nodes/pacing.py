@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from lowtide.local.aws.settings import Settings
+from lowtide.local.controlplane.private_files import write_private
 from lowtide.model.names import RUN_SECONDS
 
 #: The stages without delays, in the package.
@@ -27,8 +28,7 @@ def write_stages(file: Path, settings: Settings) -> Path:
         delay = _delay(one["metadata"]["name"], settings)
         if delay:
             one["spec"]["delay"] = delay
-    file.write_text(yaml.safe_dump_all(documents, sort_keys=False, width=10**6), encoding="utf-8")
-    return file
+    return write_private(file, yaml.safe_dump_all(documents, sort_keys=False, width=10**6))
 
 
 def _delay(stage: str, settings: Settings) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 import yaml
 
+from lowtide.aws.templates.userdata_text import joined
 from lowtide.local.nodes.booted import (
     Booted,
     NoNode,
@@ -77,7 +78,7 @@ def _nodeadm(text: str) -> Booted:
     for document in _node_configs(text):
         part = _table(document, "spec", "nodeadm")
         flags += [str(one) for one in _list(_table(part, "kubelet", "nodeadm"), "flags", "nodeadm")]
-        spec = _merged(spec, part)
+        spec = joined(spec, part)
     cluster = _table(spec, "cluster", "nodeadm")
     for key in ("name", "apiServerEndpoint", "certificateAuthority", "cidr"):
         _need(bool(cluster.get(key)), f"nodeadm: {key} is missing in cluster configuration")
@@ -116,16 +117,6 @@ def _node_configs(text: str) -> list[dict[str, Any]]:
 def _body(part: email.message.Message) -> str:
     body = part.get_payload(decode=True)
     return body.decode("utf-8", "replace") if isinstance(body, bytes) else ""
-
-
-def _merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
-    """Return both; where both say something, the later counts."""
-    whole_ = dict(first)
-    for key, value in second.items():
-        before = whole_.get(key)
-        both = isinstance(before, Mapping) and isinstance(value, Mapping)
-        whole_[key] = _merged(before, value) if both else value  # type: ignore[arg-type] # both are mappings
-    return whole_
 
 
 def _config_taints(config: Mapping[str, Any]) -> tuple[Taint, ...]:
