@@ -84,6 +84,8 @@ def outcome(place: Path, kept: Path | None, name: str) -> Outcome:
             )
         except subprocess.TimeoutExpired:
             return Outcome(variant, {}, wanted, frozenset(), f"not over after {_LONGEST_S} s")
+        if kept is not None:
+            (kept / f"{name}.err").write_text(ended.stderr, encoding="utf-8")
         if ended.returncode or not file.exists():
             last = next(reversed(ended.stderr.splitlines()), f"ended with {ended.returncode}")
             return Outcome(variant, {}, wanted, frozenset(), last)
