@@ -28,6 +28,7 @@ VERBS = {
     "render": ("lowtide.cli.render:render", "Write CloudFormation, manifests and a README."),
     "status": ("lowtide.cli.status:status", "What a live cluster does, and what it costs now."),
     "scale": ("lowtide.cli.scale:scale", "Set the least and the most nodes of a live group."),
+    "upgrade": ("lowtide.cli.upgrade:upgrade", "What going to the next minor would involve."),
     "kubeconfig": (
         "lowtide.cli.kubeconfig:kubeconfig",
         "Make the cluster kubectl's current context.",
