@@ -26,7 +26,7 @@ class Watched:
 
     def kubectl(self, *arguments: str) -> str:
         ran = self.home.shell("kubectl", *arguments)
-        assert ran.returncode == 0, ran.stderr
+        assert ran.returncode == 0, f"{ran.stderr}\n{self.story()}"
         return ran.stdout
 
     def items(self, *arguments: str) -> list[dict[str, Any]]:
@@ -57,4 +57,6 @@ class Watched:
         """Return what there is to see when the walk stops."""
         events = self.home.shell("kubectl", "get", "events", "-A", "--sort-by=.lastTimestamp")
         status = self.home.run("local", "status")
-        return f"{self.sizes}\n{events.stdout[-6000:]}\n{status.stdout}\n{self.home.run('local', 'logs', 'all', '-n', '20').stdout}"
+        box = self.home.run("local", "logs", "-n", "30").stdout
+        scaler = self.home.run("local", "logs", "cluster-autoscaler", "-n", "30").stdout
+        return "\n".join((str(self.sizes), events.stdout[-4000:], status.stdout, box, scaler))

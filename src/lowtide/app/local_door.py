@@ -89,7 +89,9 @@ def _door(port: int) -> Door:
         "No such box is running" if wanted or not running else "Several boxes are running",
         where=f"--port {wanted}" if wanted else str(home()),
         why=f"boxes run on the ports {ports}" if running else "no box is running",
-        fix="lowtide local fault list --port PORT" if running else "lowtide local aws",
+        fix="lowtide local fault list --port PORT"
+        if running
+        else "lowtide local up, or lowtide local aws",
     )
 
 

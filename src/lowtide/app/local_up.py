@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,7 +82,12 @@ def up(given: Mapping[str, Any]) -> Up:
         notes = _found(folder)
         port_before = last_port(folder)
         write_private(folder / WANTED_FILE, wanted.text())
-        door = _start(folder)
+        try:
+            door = _start(folder)
+        except LowtideError:
+            if not is_held(folder):
+                raise
+            return _running(folder, wanted, {})  # a start that was broken off got there first
         if not wanted.port:
             notes += _moved(door, port_before)
         return Up(door=door, folder=folder, ran_already=False, notes=notes)
@@ -165,30 +173,57 @@ def _start(folder: Path) -> Door:
     try:
         # Nothing of AWS's settings here: a box that was pasted into this shell is another one's.
         environment = {name: value for name, value in os.environ.items() if name[:4] != "AWS_"}
-        started = subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-P", "-m", "lowtide.app.local_box", str(folder)],
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,  # the terminal's Ctrl-C and its end are not for the box
-        )
+        with _interrupted_afterwards() as is_interrupted:
+            started = subprocess.Popen(  # noqa: S603 - our own module
+                [sys.executable, "-P", "-m", "lowtide.app.local_box", str(folder)],
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # the terminal's Ctrl-C and its end are not for the box
+            )
     finally:
         os.close(log)
+    door = None
+    try:
+        if is_interrupted.is_set():
+            raise KeyboardInterrupt
+        door = _until_it_answers(folder, started)
+    finally:
+        if door is None:  # it failed, or somebody pressed Ctrl-C
+            started.kill()
+            started.wait()
+    if door is None:
+        raise _not_started(folder, started.returncode)
+    return door
+
+
+@contextmanager
+def _interrupted_afterwards() -> Iterator[threading.Event]:
+    """Note a Ctrl-C instead of acting on it: between a process's start and its pid nobody could end it."""
+    noted = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield noted
+        return
+    before = signal.signal(signal.SIGINT, lambda *_: noted.set())
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _until_it_answers(folder: Path, started: subprocess.Popen[bytes]) -> Door | None:
     until = time.monotonic() + _READY_WITHIN_S
     while time.monotonic() < until and started.poll() is None:
         door = _answers(folder)
         if door is not None and door.pid == started.pid:
             return door
         time.sleep(_POLL_S)
-    code = started.poll()
-    started.kill()
-    started.wait()
-    raise _not_started(folder, code)
+    return None
 
 
-def _not_started(folder: Path, code: int | None) -> LowtideError:
+def _not_started(folder: Path, code: int) -> LowtideError:
     log = folder / LOG_FILE
     try:
         said = json.loads((folder / FAILURE_FILE).read_text(encoding="utf-8"))

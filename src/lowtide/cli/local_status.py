@@ -92,6 +92,11 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     for cluster in found["clusters"]:
         yield ""
         yield from _cluster(cluster)
+    if found["not_joined"]:
+        yield ""
+        yield "instances that are no nodes:"
+    for instance, why in found["not_joined"].items():
+        yield f"  {instance}  {why}"
 
 
 def _cluster(one: Mapping[str, Any]) -> Iterator[str]:

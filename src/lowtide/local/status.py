@@ -18,6 +18,7 @@ from lowtide.local.aws.eks.state import Cluster, eks_state
 if TYPE_CHECKING:
     from lowtide.local.aws.box import Box
     from lowtide.local.controlplane.planes import Planes
+    from lowtide.local.nodes.bridge import Nodes
 
 #: Under this name whoever runs autoscalers puts itself into ``box.ports``.
 AUTOSCALERS_PORT = "autoscalers"
@@ -35,8 +36,13 @@ class Autoscalers(Protocol):
         ...
 
 
-def status_of(box: Box, planes: Planes | None, started_s: float) -> dict[str, Any]:
-    """Return a box's status as JSON values; ``started_s`` is in seconds since the epoch."""
+def status_of(
+    box: Box, planes: Planes | None, nodes: Nodes | None, started_s: float
+) -> dict[str, Any]:
+    """Return a box's status as JSON values; ``started_s`` is in seconds since the epoch.
+
+    ``not_joined`` says, by instance id, why instances that run are no nodes.
+    """
     with box.lock:
         clusters = [
             {
@@ -58,7 +64,11 @@ def status_of(box: Box, planes: Planes | None, started_s: float) -> dict[str, An
             "speed": box.settings.speed,
             "faults": len(faults.listed(box)),
         }
-    return {**known, "clusters": [{**one, **_running(box, planes, one)} for one in clusters]}
+    return {
+        **known,
+        "clusters": [{**one, **_running(box, planes, one)} for one in clusters],
+        "not_joined": dict(nodes.refused()) if nodes else {},
+    }
 
 
 def _health(cluster: Cluster) -> str:

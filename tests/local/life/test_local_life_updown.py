@@ -8,6 +8,7 @@ import socket
 import stat
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -136,6 +137,25 @@ def test_a_box_that_hangs_is_named_and_ended(home: Home) -> None:
     finally:
         if is_alive(hanging):
             os.kill(up["pid"], signal.SIGKILL)
+    assert home.up()["ran_already"] is False
+
+
+def test_of_two_starts_at_once_one_starts_the_box_and_both_print_its_lines(home: Home) -> None:
+    with ThreadPoolExecutor(2) as both:
+        first, second = both.map(lambda _: home.document("local", "up"), range(2))
+    assert first["environment"] == second["environment"]
+    assert {first["ran_already"], second["ran_already"]} == {True, False}
+
+
+def test_a_start_that_is_broken_off_leaves_no_box(home: Home) -> None:
+    with subprocess.Popen(
+        [*PYTHON, "local", "up"], env=home.environment, stderr=subprocess.DEVNULL
+    ) as starting:
+        while not (home.folder / "box.log").exists():
+            assert starting.poll() is None
+        starting.send_signal(signal.SIGINT)
+        assert starting.wait(60) == 130
+    assert home.document("local", "status")["state"] in {"absent", "stopped", "killed"}
     assert home.up()["ran_already"] is False
 
 
