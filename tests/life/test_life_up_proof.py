@@ -1,0 +1,113 @@
+"""``up --prove``: a pod ran nvidia-smi on a node that came from zero, and again after it went back to zero."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+pytest.importorskip("boto3")
+
+from lowtide.app import proving
+from lowtide.app.patience import Patience
+from lowtide.cli.main import run
+from lowtide.model.errors import KubernetesError, LowtideError
+from tests.life.conftest import EXAMPLE
+
+if TYPE_CHECKING:
+    from lowtide.local.serve import Serving
+
+
+class Played:
+    """A cluster in which nodes and the proof's pod are as each look says; it stands for ``kube.live.client.Cluster``."""
+
+    def __init__(self, nodes: list[int], phases: list[str]) -> None:
+        self._nodes = iter(nodes)
+        self._phases = iter(phases)
+        self.pod: dict[str, Any] | None = None
+        self.calls: list[str] = []
+
+    def list(self, *_: object, **__: object) -> Any:
+        count = next(self._nodes, 0)
+        node = {"metadata": {"labels": {"k8s.amazonaws.com/accelerator": "t4"}}, "status": {}}
+
+        class Listing:
+            items = (node,) * count
+
+        return Listing
+
+    def create(self, obj: dict[str, Any]) -> None:
+        assert self.pod is None
+        self.calls.append("create")
+        self.pod = {**obj, "spec": {**obj["spec"], "nodeName": "n"}, "status": {}}
+
+    def get(self, *_: object) -> dict[str, Any] | None:
+        if self.pod is not None and "create" in self.calls[-1:]:
+            self.pod["status"] = {"phase": next(self._phases, "Pending")}
+        return self.pod
+
+    def delete(self, *_: object, **__: object) -> bool:
+        self.calls.append("delete")
+        self.pod = None
+        return True
+
+    def log(self, *_: object) -> str:
+        return "Tesla T4"
+
+
+def _prove(cluster: Played, *, timeout_s: float = 60) -> tuple[list[str], Any]:
+    told: list[str] = []
+    found = proving.prove(
+        proving.Proving(
+            cluster=cluster,  # type: ignore[arg-type] # it has what is asked of it here
+            patience=Patience(timeout_s, "lowtide up", sleep=lambda _: None),
+            tell=lambda one: told.append(f"{one.subject}: {one.status}"),
+            before_act=lambda: None,
+        )
+    )
+    return told, found
+
+
+def test_each_round_begins_with_no_gpu_node() -> None:
+    cluster = Played([0, 2, 1, 0], ["Pending", "Running", "Succeeded", "Pending", "Succeeded"])
+    told, proofs = _prove(cluster)
+    assert [(one.node, one.log) for one in proofs] == [("n", "Tesla T4")] * 2
+    assert cluster.calls == ["delete", "create", "delete", "create", "delete"]
+    waits = [one for one in told if "waiting" in one]
+    assert waits == ["GPU nodes: waiting for 2 to go", "GPU nodes: waiting for 1 to go"]
+
+
+def test_a_pod_that_fails_is_an_error_with_what_it_printed_and_it_is_deleted() -> None:
+    cluster = Played([0], ["Failed"])
+    with pytest.raises(KubernetesError, match="nvidia-smi failed") as raised:
+        _prove(cluster)
+    assert raised.value.why == "Tesla T4"
+    assert cluster.calls == ["delete", "create", "delete"]
+
+
+def test_a_pod_that_never_runs_ends_with_the_wait_and_is_deleted() -> None:
+    cluster = Played([0], [])
+    with pytest.raises(LowtideError):
+        _prove(cluster, timeout_s=0.05)
+    assert cluster.pod is None
+
+
+@pytest.fixture
+def here(real: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copy(EXAMPLE, tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.slow
+def test_nodes_come_from_zero_twice_in_the_box(
+    here: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["up", "--yes", "--prove", "-o", "json"]) == 0
+    said = capsys.readouterr()
+    proofs = json.loads(said.out)["proofs"]
+    assert len(proofs) == 2
+    assert proofs[0]["node"] != proofs[1]["node"]
+    assert "GPU nodes: waiting for 1 to go" in said.err
