@@ -347,14 +347,14 @@ def test_resources_carry_the_stacks_tags_and_those_by_which_aws_marks_them(aws: 
 def test_a_defect_of_a_handler_is_an_internal_failure_of_its_resource(
     aws: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lowtide.local.aws.cloudformation import engine
+    from lowtide.local.aws.cloudformation import making
     from lowtide.local.aws.cloudformation.resources.kind import Kind
 
     def breaks(_work: object) -> str:
         raise ZeroDivisionError("secret detail")
 
     broken = Kind(create=breaks, delete=lambda _work: None)
-    monkeypatch.setattr(engine, "kind_of", lambda _type: broken)
+    monkeypatch.setattr(making, "kind_of", lambda _type: broken)
     assert aws.create("s", template({"P": parameter()})) == "ROLLBACK_COMPLETE"
     reason = next(one for _, status, one in aws.events("s") if status == "CREATE_FAILED")
     assert reason.startswith('Resource handler returned message: "Internal Failure')

@@ -22,16 +22,18 @@ _END = {
 @st.composite
 def bodies(draw: st.DrawFn) -> dict[str, Any]:
     """Draw a template of parameters that need each other; a parameter's name is what cannot be changed in place."""
-    names = draw(st.lists(st.sampled_from(_LETTERS), min_size=1, unique=True))
+    names: list[str] = draw(st.lists(st.sampled_from(_LETTERS), min_size=1, unique=True))
     resources: dict[str, Any] = {}
     for name in names:
         value: Any = draw(st.sampled_from(["1", "2"]))
-        if resources and draw(st.booleans()):
+        refers: bool = draw(st.booleans())
+        if resources and refers:
             other = draw(st.sampled_from(sorted(resources)))
             value = {"Fn::Sub": f"${{{other}}} {value}"}
         stored = f"{name}-{draw(st.sampled_from(['a', 'b']))}"
         resources[name] = parameter(value, Name=stored)
-        if len(resources) > 1 and draw(st.booleans()):
+        depends: bool = draw(st.booleans())
+        if len(resources) > 1 and depends:
             resources[name]["DependsOn"] = draw(st.sampled_from(sorted(set(resources) - {name})))
     return template(resources)
 
