@@ -22,7 +22,7 @@ from lowtide.app.local_home import (
     last_port,
     read_wanted,
 )
-from lowtide.local.controlplane.ports import is_free
+from lowtide.local.controlplane.ports import is_free, unused_port
 from lowtide.local.controlplane.private_files import write_private
 from lowtide.local.serve import Serving
 from lowtide.model.errors import LowtideError
@@ -59,9 +59,9 @@ def _serve(folder: Path, wanted: Wanted) -> None:
 
 
 def _again(folder: Path) -> int:
-    """Return the port of the latest start while it is free, so that lines pasted then hold; else 0, for a new one."""
+    """Return the port of the latest start while it is free, so that lines pasted then hold; else a new one."""
     port = last_port(folder)
-    return port if port and is_free(port) else 0
+    return port if port and is_free(port) else unused_port()
 
 
 if __name__ == "__main__":

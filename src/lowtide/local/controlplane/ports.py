@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import secrets
 import socket
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,6 +26,10 @@ class Ports:
     scheduler: int
 
 
+_OUTGOING = Path("/proc/sys/net/ipv4/ip_local_port_range")
+#: Below it are ports that people know by heart.
+_FIRST = 20_000
+_ATTEMPTS = 50
 _NAMES = ("etcd", "etcd_peer", "api_server", "controller_manager", "scheduler")
 
 
@@ -47,12 +52,41 @@ def _read(file: Path) -> Ports | None:
 
 def _new_ports() -> Ports:
     with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in _NAMES]  # held together: distinct
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
+        sockets = [stack.enter_context(_bound()) for _ in _NAMES]  # held together: distinct
         return Ports(
             **{name: one.getsockname()[1] for name, one in zip(_NAMES, sockets, strict=True)}
         )
+
+
+def unused_port() -> int:
+    """Return a port of 127.0.0.1 that is free and that no outgoing connection will be given."""
+    with _bound() as one:
+        port: int = one.getsockname()[1]
+        return port
+
+
+def _bound() -> socket.socket:
+    """Return a socket on a free port below those that the system gives to outgoing connections.
+
+    Such a connection, of whichever program, may take a port between this look and the start of the program that wants it,
+    or while a box is stopped.
+    """
+    made = socket.socket()
+    lowest = _lowest_outgoing()
+    for _ in range(_ATTEMPTS if lowest > _FIRST else 0):
+        with contextlib.suppress(OSError):
+            made.bind(("127.0.0.1", _FIRST + secrets.randbelow(lowest - _FIRST)))
+            return made
+    made.bind(("127.0.0.1", 0))
+    return made
+
+
+def _lowest_outgoing() -> int:
+    """Return where the range of outgoing connections begins (ip(7), ip_local_port_range); RFC 6335's where it is not said."""
+    try:
+        return int(_OUTGOING.read_text(encoding="utf-8").split()[0])
+    except (OSError, ValueError, IndexError):
+        return 49_152
 
 
 def is_free(port: int) -> bool:
