@@ -301,3 +301,13 @@ def test_a_size_that_falls_in_the_middle_of_balancing_ends_the_one_that_was_to_g
     assert state.groups["gpu"].launches == ()
     assert going not in {one.id for one in live(state)}
     assert len(live(state)) == 4
+
+
+def test_a_group_that_shrinks_keeps_its_share_of_on_demand() -> None:
+    state = begin(desired=9, on_demand_base=1, on_demand_percent=25, zones=("a",))
+    assert Counter(one.capacity_type for one in live(state)) == {"on-demand": 3, "spot": 6}
+
+    for size, on_demand in ((5, 2), (2, 2), (1, 1)):
+        state, _ = accepted(autoscaling.set_desired(state, "gpu", size, 0))
+        kinds = Counter(one.capacity_type for one in live(state))
+        assert (kinds.total(), kinds["on-demand"]) == (size, on_demand)

@@ -495,13 +495,20 @@ def _shrink(state: AutoScaling, group: GroupState, surplus: int) -> Change:
 
 
 def _next_to_leave(group: GroupState, surplus: int) -> Instance | None:
-    """Return the oldest unprotected instance; in a group that balances zones, of the zone that has the most."""
+    """Return the oldest unprotected instance, none whose units are more than the surplus.
+
+    A group that balances zones chooses in the zone that has the most, and there what it has too much of, spot or on-demand
+    (user guide, "Default termination policy").
+    """
     live = [one for one in group.instances if one.lifecycle is not Lifecycle.TERMINATING]
     free = [one for one in live if not one.protected and group.config.units((one,)) <= surplus]
     if not group.config.balances_zones or not free:
         return free[0] if free else None
     held = [one.zone for one in live]
-    return max(free, key=lambda one: held.count(one.zone))
+    fullest = max(free, key=lambda one: held.count(one.zone)).zone
+    free = [one for one in free if one.zone == fullest]
+    bought_as = purchase.surplus_type(group)
+    return next((one for one in free if one.capacity_type == bought_as), free[0])
 
 
 def _terminate(group: GroupState, leaving: Instance) -> tuple[GroupState, InstanceGoneDue]:

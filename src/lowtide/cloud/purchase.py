@@ -28,13 +28,29 @@ def capacity_type(group: GroupState) -> str:
         return ON_DEMAND
     if config.on_demand_base == 0 and config.on_demand_percent == 0:
         return SPOT
+    held = _held(group)
+    bought = config.units(one for one in held if one.capacity_type == ON_DEMAND)
+    return ON_DEMAND if bought < _on_demand_share(config, config.units(held) + 1) else SPOT
+
+
+def surplus_type(group: GroupState) -> str:
+    """Return what a group that shrinks by one has too much of: the other one stays at its share."""
+    config = group.config
+    held = _held(group)
+    bought = config.units(one for one in held if one.capacity_type == ON_DEMAND)
+    share = _on_demand_share(config, max(0, config.units(held) - 1))
+    return ON_DEMAND if bought > share else SPOT
+
+
+def _held(group: GroupState) -> list[Instance | Launch]:
     held: list[Instance | Launch] = list(group.launches)
     held += [one for one in group.instances if one.lifecycle is not Lifecycle.TERMINATING]
-    bought = config.units(one for one in held if one.capacity_type == ON_DEMAND)
-    total = config.units(held) + 1
+    return held
+
+
+def _on_demand_share(config: GroupConfig, total: int) -> int:
     above = max(0, total - config.on_demand_base)
-    wanted = min(total, config.on_demand_base) + -(-above * config.on_demand_percent // 100)
-    return ON_DEMAND if bought < wanted else SPOT
+    return min(total, config.on_demand_base) + -(-above * config.on_demand_percent // 100)
 
 
 def instance_type(config: GroupConfig, bought_as: str) -> str | None:
