@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,15 +11,18 @@ import pytest
 pytest.importorskip("boto3")
 
 from lowtide.app.converging import Convergence, Goal, Hooks
+from lowtide.app.design import design
 from lowtide.app.files import Inputs
 from lowtide.app.patience import Patience
 from lowtide.app.up import Prepared, Wish, prepare
 from lowtide.aws.live.account import Account
 from lowtide.aws.live.finishing import failed_launch, finish, live_group, managed_name
-from lowtide.aws.live.stacks import Stacks
+from lowtide.aws.live.stacks import StackRequest, Stacks
 from lowtide.local.aws import faults
+from lowtide.model import names
 from lowtide.model.errors import InputError
 from lowtide.model.live_plan import StackAction
+from lowtide.model.stacks import WantedStack
 
 if TYPE_CHECKING:
     from lowtide.local.serve import Serving
@@ -91,7 +95,7 @@ def test_managed_groups_and_groups_of_several_zones_are_finished_after_their_sta
 
     account = Account("us-east-1")
     api = account.client("autoscaling")
-    names = {
+    groups = {
         "gpu-managed": managed_name(account, "mixed", "gpu-managed"),
         "gpu-auto": "lowtide-mixed-nodegroup-gpu-auto",
     }
@@ -99,11 +103,11 @@ def test_managed_groups_and_groups_of_several_zones_are_finished_after_their_sta
         one["AutoScalingGroupName"]: one
         for one in api.describe_auto_scaling_groups()["AutoScalingGroups"]
     }
-    for name in names.values():
+    for name in groups.values():
         suspended = [one["ProcessName"] for one in found[name]["SuspendedProcesses"]]
         assert suspended == ["AZRebalance"]
     option = "k8s.io/cluster-autoscaler/node-template/autoscaling-options/scaledownunneededtime"
-    tags = {one["Key"]: one for one in found[names["gpu-managed"]]["Tags"]}
+    tags = {one["Key"]: one for one in found[groups["gpu-managed"]]["Tags"]}
     assert tags[option]["Value"] == "2m"
     assert tags[option]["PropagateAtLaunch"] is False
 
@@ -159,7 +163,6 @@ def test_an_eks_cluster_of_ours_without_its_stack_is_not_built_upon(mixed: Servi
             return {"Stacks": kept}
 
     account._clients["cloudformation"] = WithoutTheClusters()
-    from lowtide.app.design import design
     from lowtide.app.world import look_at
 
     with pytest.raises(InputError, match="is there without its stack") as raised:
@@ -201,4 +204,36 @@ def test_a_group_whose_role_goes_with_it_is_deleted_before_the_cluster_is_change
     done = _made(second)
     assert done["nodegroup-gpu-auto"] == "deleted"
     assert done["cluster"] == "changed"
+    assert _prepare().live.is_nothing
+
+
+def test_stacks_that_were_deployed_from_rendered_files_are_taken_over_without_replacing_anything(
+    mixed: Serving,
+) -> None:
+    designed = design(Inputs(cluster="cluster.yaml"))
+    account = Account("us-east-1")
+    searched = "lowtide-mixed-nodegroup-gpu-auto"  # its README searches the image by a command
+    requests = {
+        one.name: StackRequest(
+            name=one.name,
+            body=json.dumps(one.template),
+            parameters={"ImageId": "ami-0123456789abcdef0"} if one.name == searched else {},
+            capabilities=one.capabilities,
+            tags={names.CLUSTER_TAG: "mixed"},
+        )
+        for one in designed.stacks
+    }
+    wanted = tuple(
+        WantedStack(name=name, after=() if number == 0 else ("lowtide-mixed-cluster",))
+        for number, name in enumerate(requests)
+    )
+    hooks = Hooks(tell=lambda _: None, has_nodes=lambda: True)
+    goal = Goal(wanted=wanted, requests=requests)
+    Convergence(Stacks(account), goal, hooks, Patience(120, "")).run()
+
+    taken = _prepare()
+    assert all(one.action in {StackAction.NONE, StackAction.CHANGE} for one in taken.live.stacks)
+    drastic = {one.name: taken.live.drastic(one.name) for one in taken.live.stacks}
+    assert {kind for lines in drastic.values() for _, _, kind in lines} <= {"Conditional"}
+    _made(taken)
     assert _prepare().live.is_nothing

@@ -71,5 +71,6 @@ def _of_somebody(what: str, cluster: str) -> InputError:
         f"There is a {what} already that lowtide did not make",
         where=what,
         why=f"it has no tag {names.CLUSTER_TAG}={cluster}",
-        fix="give metadata.name in the cluster file another name",
+        fix="give metadata.name another name; a stack that was deployed from rendered files gets the tag by "
+        "`aws cloudformation deploy` with --tags, as the rendered README.md has it",
     )

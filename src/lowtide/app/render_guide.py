@@ -85,7 +85,7 @@ def _deployed(stacks: list[Stack], designed: Design, files: Mapping[str, str]) -
         path = f"{STACKS}/{stack.file}"
         is_large = len(files.get(path, "").encode()) > BODY_LIMIT_BYTES
         large = large or is_large
-        yield _deploy(stack, path, designed.cluster.region, large=is_large)
+        yield _deploy(stack, path, designed, large=is_large)
         yield from stack.after
     yield "```"
     if large:
@@ -94,10 +94,13 @@ def _deployed(stacks: list[Stack], designed: Design, files: Mapping[str, str]) -
     yield ""
 
 
-def _deploy(stack: Stack, path: str, region: str, *, large: bool) -> str:
+def _deploy(stack: Stack, path: str, designed: Design, *, large: bool) -> str:
+    """Return the command for a stack; its tag is what ``lowtide up`` and ``down`` know a stack of theirs by."""
+    cluster = designed.cluster
     words = [
-        f"aws cloudformation deploy --region {region} --stack-name {stack.name}",
+        f"aws cloudformation deploy --region {cluster.region} --stack-name {stack.name}",
         f"--template-file {shlex.quote(path)} --no-fail-on-empty-changeset",
+        f"--tags {names.CLUSTER_TAG}={cluster.name}",
     ]
     if large:
         words.append("--s3-bucket BUCKET")
