@@ -64,7 +64,7 @@ def _instances(home: Home) -> set[str]:
     return {
         one["InstanceId"]
         for group in groups
-        if "gpu" in group["AutoScalingGroupName"]
+        if "gpu-spot" in group["AutoScalingGroupName"]
         for one in group["Instances"]
         if one["LifecycleState"] == "InService"
     }
