@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lowtide.kube.live import kinds
-from lowtide.kube.live.client import Cluster
+from lowtide.kube.live.client import Cluster, Unreachable
 from lowtide.kube.live.informer import Informer, key_of
 
 if TYPE_CHECKING:
@@ -255,15 +255,36 @@ def test_the_thread_of_a_stopped_informer_ends_when_its_cluster_is_closed(tmp_pa
         assert not thread.is_alive()
 
 
-def test_closing_a_cluster_under_a_watch_harms_no_other_connection(plane: Plane) -> None:
-    others = [Cluster.connect(plane.admin_kubeconfig) for _ in range(2)]
-    for _ in range(20):
-        with Cluster.connect(plane.admin_kubeconfig) as cluster:
-            informer = Informer(cluster, kinds.NODE)
-            informer.start()
-            assert informer.wait(30)
-            informer.stop()
-        for other in others:
-            assert other.get(kinds.NAMESPACE, "default") is not None
-    for other in others:
-        other.close()
+def test_closing_clusters_under_watches_and_requests_harms_no_other_connection(
+    plane: Plane,
+) -> None:
+    harm: list[str] = []
+
+    def come_and_go() -> None:
+        for _ in range(12):
+            cluster = Cluster.connect(plane.admin_kubeconfig)
+            informers = [Informer(cluster, kind) for kind in (kinds.NODE, kinds.POD)]
+            for one in informers:
+                one.start()
+            asking = threading.Thread(target=ask, args=(cluster,))
+            asking.start()
+            for one in informers:
+                one.wait(30)
+                one.stop()
+            cluster.close()
+            asking.join()
+
+    def ask(cluster: Cluster) -> None:
+        for _ in range(10):
+            try:
+                cluster.get(kinds.NAMESPACE, "default")
+            except Unreachable as error:
+                if "closed" not in error.why:
+                    harm.append(error.why)
+
+    threads = [threading.Thread(target=come_and_go) for _ in range(4)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert harm == []

@@ -145,7 +145,7 @@ class Cluster:
             WatchExpired: the version is too old.
         """
         scope = {"namespace": namespace or "*"} if kind.namespaced else {}
-        with self._asking(f"watch of {kind.plural}"), self._transport.reading():
+        with self._asking(f"watch of {kind.plural}"), self._transport.watching():
             for change, obj in self._client.watch(
                 _resource(kind), resource_version=version, server_timeout=timeout_s, **scope
             ):
@@ -238,9 +238,10 @@ class Cluster:
 
     @contextmanager
     def _asking(self, what: str) -> Iterator[None]:
-        """Turn what the client raises into errors of ours."""
+        """Keep the connections open meanwhile, and turn what the client raises into errors of ours."""
         try:
-            yield
+            with self._transport.using():
+                yield
         except ApiError as error:
             code = error.status.code or 0
             refused = _REFUSALS.get(code, KubernetesError)
@@ -256,7 +257,11 @@ class Cluster:
             if not self._transport.ended:
                 raise
             # httpx's answer to a request after ``close``.
-            raise Unreachable("the connection was closed", where=self._where) from error
+            raise Unreachable(
+                "the API server is no longer asked",
+                where=self._where,
+                why="the connection was closed on this side",
+            ) from error
 
     def _unreachable(self, error: httpx2.HTTPError) -> KubernetesError:
         if isinstance(error, httpx2.HTTPStatusError):
