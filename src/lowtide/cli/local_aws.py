@@ -24,7 +24,8 @@ Examples:
   lowtide local aws -- aws sts get-caller-identity
 
 \b
-CloudFormation, Service Quotas and the price list are not served yet, and instances become no nodes.
+It is the box of `lowtide local up` in this terminal, and forgets everything at its end unless --state says where to
+keep it.
 
 \b
 Stopped by Ctrl-C, SIGTERM or `lowtide local fault stop` it exits 0: that is how a server ends.
