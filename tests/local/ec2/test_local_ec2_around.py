@@ -232,3 +232,29 @@ def test_a_group_that_another_names_in_a_rule_is_not_deleted(aws: Aws) -> None:
         aws("DeleteSecurityGroup", GroupId=named)
     aws("RevokeSecurityGroupIngress", GroupId=other, IpPermissions=[rule])
     aws("DeleteSecurityGroup", GroupId=named)
+
+
+@pytest.mark.parametrize(
+    ("operation", "params", "code"),
+    [
+        ("DescribeInstances", {"Filters": [{"Values": ["x"]}]}, "InvalidParameterValue"),
+        ("DescribeVpcs", {"Filters": [{"Values": ["x"]}]}, "InvalidParameterValue"),
+        ("CreateVpc", {"CidrBlock": "10.0.0.0/16", "TagSpecifications": [{}]}, "InvalidParameterValue"),
+        ("DescribeInstanceTypeOfferings", {"LocationType": "planet"}, "InvalidParameterValue"),
+        ("CreateLaunchTemplateVersion", {"LaunchTemplateData": {}}, "MissingParameter"),
+        ("DescribeInstances", {"NextToken": "x"}, "InvalidParameterValue"),
+        ("DescribeLaunchTemplateVersions", {"LaunchTemplateName": "x", "MinVersion": "x"}, "InvalidParameterValue"),
+        ("RunInstances", {"LaunchTemplate": {"Version": "1"}, "MinCount": 1, "MaxCount": 1}, "MissingParameter"),
+    ],
+)  # fmt: skip
+def test_half_a_parameter_is_refused(
+    aws: Aws, operation: str, params: dict[str, Any], code: str
+) -> None:
+    with pytest.raises(AwsError) as refused:
+        aws(operation, **params)
+    assert refused.value.code == code
+
+
+def test_a_filter_without_values_finds_nothing(aws: Aws) -> None:
+    aws.run()
+    assert aws("DescribeInstances", Filters=[{"Name": "instance-state-name"}])["Reservations"] == []

@@ -180,6 +180,8 @@ def test_a_second_service_linked_role_is_refused_in_iams_words(aws: Aws) -> None
     _iam(aws, "CreateServiceLinkedRole", **wanted)
     with pytest.raises(AwsError, match="has been taken in this account"):
         _iam(aws, "CreateServiceLinkedRole", **wanted)
+    with pytest.raises(AwsError, match="Service Name is invalid"):
+        _iam(aws, "CreateServiceLinkedRole", AWSServiceName="x")
 
 
 def test_the_boxs_user_is_known_to_iam_and_to_sts(aws: Aws) -> None:

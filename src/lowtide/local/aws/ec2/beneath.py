@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from lowtide.local.aws.box import Box
 from lowtide.local.aws.errors import AwsError
 from lowtide.local.aws.service import Call
+
+#: What moto falls over where a value has not the form that it expects.
+UNREAD = (AttributeError, LookupError, TypeError, UnboundLocalError, ValueError)
+_log = logging.getLogger(__name__)
 
 
 def beneath(
@@ -22,7 +27,13 @@ def beneath(
         operation=operation or call.operation,
         params=call.params if params is None else params,
     )
-    return dict(box.behind.call(changed))
+    try:
+        return dict(box.behind.call(changed))
+    except UNREAD as error:
+        _log.warning("moto cannot read %s of ec2", changed.operation, exc_info=error)
+        raise AwsError(
+            "InvalidParameterValue", f"A value in the request is not understood: {error}"
+        ) from error
 
 
 def asked(filters: list[Mapping[str, Any]], name: str) -> list[str] | None:

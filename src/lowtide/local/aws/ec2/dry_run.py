@@ -1,4 +1,4 @@
-"""DryRun: every operation of EC2 can be asked whether it would be allowed, and then changes nothing.
+"""What holds for every operation of EC2: DryRun changes nothing, and filters and tags have a name.
 
 Why it exists: the live checks ask in this way before they spend, and moto carries out about half of such calls. Who is
 allowed was decided before an operation is reached. Source: EC2 API reference, "Common query parameters", DryRun.
@@ -6,6 +6,7 @@ allowed was decided before an operation is reached. Source: EC2 API reference, "
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +18,7 @@ from lowtide.local.aws.service import Call, Operation
 
 
 class AnsweringDryRun(dict[str, Operation]):
-    """Operations that look at DryRun first. Those that are not in it are moto's, and look at it as well."""
+    """Operations that look at DryRun, filters and tags first. Those that are not in it are moto's, and do so as well."""
 
     def __init__(self, ours: Mapping[str, Operation]) -> None:
         super().__init__({name: _first(operation) for name, operation in ours.items()})
@@ -40,6 +41,29 @@ def _first(operation: Operation) -> Operation:
                 "Request would have succeeded, but DryRun flag is set.",
                 status=412,
             )
-        return operation(box, call)
+        return operation(box, _with_whole_lists(call))
 
     return checked
+
+
+def _with_whole_lists(call: Call) -> Call:
+    """Return the call with filters and tags that have all their parts.
+
+    Raises:
+        AwsError: one has no name, or is for no kind of resource.
+    """
+    filters, tags = call.params.get("Filters"), call.params.get("TagSpecifications")
+    for one in filters or []:
+        if not one.get("Name"):
+            raise AwsError("InvalidParameterValue", "The filter 'null' is invalid")
+    for one in tags or []:
+        if not one.get("ResourceType"):
+            raise AwsError(
+                "InvalidParameterValue", "Tag specification resource type must have a value"
+            )
+    params = dict(call.params)
+    if filters:
+        params["Filters"] = [{"Values": [], **one} for one in filters]
+    if tags:
+        params["TagSpecifications"] = [{"Tags": [], **one} for one in tags]
+    return dataclasses.replace(call, params=params)

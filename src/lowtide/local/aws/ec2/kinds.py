@@ -53,6 +53,10 @@ def offerings(box: Box, call: Call) -> Mapping[str, Any]:
     params = call.params
     filters = list(params.get("Filters", []))
     by = str(params.get("LocationType") or _REGION)
+    if by not in {_REGION, _ZONE, _ZONE_ID}:
+        raise AwsError(
+            "InvalidParameterValue", f"Value ({by}) for parameter locationType is invalid."
+        )
     types, places = asked(filters, "instance-type"), asked(filters, "location")
     found = [
         one

@@ -30,9 +30,9 @@ def create(box: Box, call: Call) -> Mapping[str, Any]:
 def create_version(box: Box, call: Call) -> Mapping[str, Any]:
     """CreateLaunchTemplateVersion: what is not given comes from SourceVersion, where there is one."""
     params = dict(call.params)
-    source = params.pop("SourceVersion", None)
+    source, which = params.pop("SourceVersion", None), _which(params)
     if source is not None:
-        known = launch_data(box, call.region, {**_which(params), "Version": source})
+        known = launch_data(box, call.region, {**which, "Version": source})
         params["LaunchTemplateData"] = {**known, **params.get("LaunchTemplateData", {})}
     answer = beneath(box, call, params=params)
     answer["LaunchTemplateVersion"] = _clean(answer["LaunchTemplateVersion"])
@@ -66,7 +66,13 @@ def launch_data(box: Box, region: str, template: Mapping[str, Any]) -> dict[str,
 
 
 def _which(params: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: params[name] for name in _NAMED if params.get(name)}
+    found = {name: params[name] for name in _NAMED if params.get(name)}
+    if not found:
+        raise AwsError(
+            "MissingParameter",
+            "The request must contain the parameter LaunchTemplateId or LaunchTemplateName",
+        )
+    return found
 
 
 def _clean(version: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 def create_service_linked_role(box: Box, call: Call) -> Mapping[str, Any]:
     """CreateServiceLinkedRole; a second one is refused in the words of IAM, which moto does not know."""
     assert box.behind is not None
+    if not str(call.params["AWSServiceName"]).endswith(".amazonaws.com"):
+        raise AwsError("InvalidInput", "Service-Linked Role AWS Service Name is invalid.")
     try:
         return box.behind.call(call)
     except AwsError as error:

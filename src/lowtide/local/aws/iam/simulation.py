@@ -72,8 +72,9 @@ def _simulated(
     policies: Policies, boundary: Policies, params: Mapping[str, Any]
 ) -> Mapping[str, Any]:
     context = {
-        one["ContextKeyName"]: tuple(one["ContextKeyValues"])
+        one["ContextKeyName"]: tuple(one.get("ContextKeyValues", []))
         for one in params.get("ContextEntries", [])
+        if "ContextKeyName" in one
     }
     results = [
         _result(policies, boundary, action, resource, context)

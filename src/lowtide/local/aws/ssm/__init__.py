@@ -50,6 +50,9 @@ def _get_several(box: Box, call: Call) -> Mapping[str, Any]:
 
 def _get_by_path(box: Box, call: Call) -> Mapping[str, Any]:
     path = call.params["Path"].rstrip("/") + "/"
+    given = str(call.params.get("NextToken") or "0")
+    if not given.isdigit():
+        raise AwsError("InvalidNextToken", "The specified token isn't valid.")
     if not _is_public(path):
         return _beneath(box, call)
     names = [
@@ -57,9 +60,6 @@ def _get_by_path(box: Box, call: Call) -> Mapping[str, Any]:
         for one in sorted(parameters(call.region))
         if one.startswith(path) and (call.params.get("Recursive") or "/" not in one[len(path) :])
     ]
-    given = str(call.params.get("NextToken") or "0")
-    if not given.isdigit():
-        raise AwsError("InvalidNextToken", "The specified token isn't valid.")
     start = int(given)
     end = start + min(int(call.params.get("MaxResults") or _PAGE), _PAGE)
     shown = [_parameter(call.region, one) for one in names[start:end]]
