@@ -322,6 +322,21 @@ def test_resources_and_outputs_whose_condition_is_false_are_left_out(aws: Aws) -
     assert aws.outputs("s") == {"C": "none"}
 
 
+def test_a_reference_to_what_a_condition_leaves_out_is_refused_before_anything_is_made(
+    aws: Aws,
+) -> None:
+    sections: dict[str, Any] = {"Conditions": {"No": {"Fn::Equals": ["a", "b"]}}}
+    for block, body in {
+        "Resources": template({"A": parameter(Condition="No"), "B": parameter({"Ref": "A"})}, **sections),
+        "Outputs": template({"A": parameter(Condition="No"), "B": parameter()}, Outputs={"O": {"Value": {"Fn::Sub": "${A}"}}}, **sections),
+    }.items():  # fmt: skip
+        said = refused(aws, "CreateStack", StackName="s", TemplateBody=text(body)).message
+        assert (
+            said
+            == f"Template format error: Unresolved resource dependencies [A] in the {block} block of the template"
+        )
+
+
 def test_resources_carry_the_stacks_tags_and_those_by_which_aws_marks_them(aws: Aws) -> None:
     vpc = {
         "Type": "AWS::EC2::VPC",

@@ -16,9 +16,12 @@ from lowtide.local.aws.cloudformation.records import Stack, Wanted
 from lowtide.local.aws.cloudformation.resources.table import KINDS
 from lowtide.local.aws.cloudformation.template.capabilities import demand
 from lowtide.local.aws.cloudformation.template.checking import check
-from lowtide.local.aws.cloudformation.template.parameters import parameters
+from lowtide.local.aws.cloudformation.template.dependencies import refuse_left_out
+from lowtide.local.aws.cloudformation.template.intrinsics import conditions
+from lowtide.local.aws.cloudformation.template.parameters import Given, parameters
 from lowtide.local.aws.cloudformation.template.reading import read
 from lowtide.local.aws.cloudformation.template.refused import invalid
+from lowtide.local.aws.cloudformation.template.scope import Scope, pseudo_parameters
 from lowtide.local.aws.service import Call
 
 #: The form of a stack's name, and how long it may be (API reference, CreateStack, StackName).
@@ -99,6 +102,7 @@ def wanted_by(box: Box, call: Call, stack: Stack | None) -> Wanted:
     before = None if stack is None else stack.wanted
     given = _texts(params.get("Parameters") or [], before)
     values = parameters(template, given, lambda name: stored_value(box, call.region, name))
+    _refuse_left_out(call, template, values)
     capabilities = tuple(params.get("Capabilities") or ())
     demand(template, capabilities)
     return Wanted(
@@ -110,6 +114,17 @@ def wanted_by(box: Box, call: Call, stack: Stack | None) -> Wanted:
         role_arn=params.get("RoleARN") or ("" if before is None else before.role_arn),
         notification_arns=_topics(params.get("NotificationARNs"), before),
     )
+
+
+def _refuse_left_out(call: Call, template: Mapping[str, Any], values: Mapping[str, Given]) -> None:
+    scope = Scope(
+        pseudo=pseudo_parameters(
+            call.region, call.caller.account, "", str(call.params["StackName"]), []
+        ),
+        parameters={name: one.value for name, one in values.items()},
+        mappings=template.get("Mappings", {}),
+    )
+    refuse_left_out(template, conditions(template, scope))
 
 
 def _refuse_not_kept(params: Mapping[str, Any]) -> None:

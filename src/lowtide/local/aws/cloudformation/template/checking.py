@@ -160,6 +160,7 @@ def _check_resource(name: str, resource: Any) -> None:
     for key in resource:
         if key not in _RESOURCE_KEYS:
             raise invalid(f"Invalid template resource property '{key}'")
+    _check_condition("Resources", name, resource)
     for part in ("Properties", "UpdatePolicy", "CreationPolicy"):
         if not isinstance(resource.get(part, {}), Mapping):
             raise malformed(f"[/Resources/{name}/{part}] Every {part} member must be an object.")
@@ -171,12 +172,18 @@ def _check_resource(name: str, resource: Any) -> None:
         raise malformed("DependsOn must be a string or list of strings.")
 
 
+def _check_condition(block: str, name: str, declared: Mapping[str, Any]) -> None:
+    if not isinstance(declared.get("Condition", ""), str):
+        raise malformed(f"[/{block}/{name}/Condition] Every Condition member must be a string.")
+
+
 def _check_outputs(outputs: Mapping[str, Any]) -> None:
     for name, one in outputs.items():
         if not isinstance(one, Mapping) or "Value" not in one:
             raise malformed(
                 f"Output {name} is malformed. Every Outputs member must contain a Value object"
             )
+        _check_condition("Outputs", name, one)
         if not isinstance(one.get("Export", {}), Mapping) or "Name" not in one.get(
             "Export", {"Name": ""}
         ):

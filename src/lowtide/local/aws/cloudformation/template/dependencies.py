@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from lowtide.local.aws.cloudformation.template.refused import invalid
+from lowtide.local.aws.cloudformation.template.refused import invalid, malformed
 
 #: ``${Name}`` and ``${Name.Attribute}``; ``${!Literal}`` is a text.
 PLACE = re.compile(r"\$\{([^!${}][^${}]*)\}")
@@ -85,6 +85,42 @@ def dependencies(resources: Mapping[str, Mapping[str, Any]]) -> dict[str, frozen
         )
         for name, resource in resources.items()
     }
+
+
+def taken(value: Any, conditions: Mapping[str, bool]) -> Any:
+    """Return a value without the branches that its Fn::If functions do not take."""
+    call = single(value)
+    if call is not None and call[0] == "Fn::If":
+        name, yes, no = call[1]
+        return taken(yes if conditions[name] else no, conditions)
+    if isinstance(value, Mapping):
+        return {key: taken(one, conditions) for key, one in value.items()}
+    return [taken(one, conditions) for one in value] if isinstance(value, list) else value
+
+
+def refuse_left_out(template: Mapping[str, Any], conditions: Mapping[str, bool]) -> None:
+    """Refuse references to resources that a false condition leaves out; a branch that is not taken may have them.
+
+    Raises:
+        AwsError: ValidationError that names them.
+    """
+    out = {name for name, one in template["Resources"].items() if not _is_in(one, conditions)}
+    for block, part in (("Resources", "Properties"), ("Outputs", "Value")):
+        named = [
+            name
+            for one in template.get(block, {}).values()
+            if _is_in(one, conditions)
+            for name, _ in references(taken(one.get(part, {}), conditions))
+        ]
+        absent = sorted(out.intersection(named))
+        if absent:
+            raise malformed(
+                f"Unresolved resource dependencies [{', '.join(absent)}] in the {block} block of the template"
+            )
+
+
+def _is_in(declared: Mapping[str, Any], conditions: Mapping[str, bool]) -> bool:
+    return conditions.get(declared.get("Condition", ""), True)
 
 
 def refuse_circles(needs: Mapping[str, frozenset[str]]) -> None:

@@ -89,7 +89,7 @@ def conditions(template: Mapping[str, Any], scope: Scope) -> dict[str, bool]:
 
 def _value(value: Any, scope: Scope) -> Any:
     call = single(value)
-    if call is not None and not (call[0] == "Condition" and call[1] not in scope.conditions):
+    if call is not None and not (call[0] == "Condition" and call[1] not in list(scope.conditions)):
         return _call(*call, scope)
     if isinstance(value, Mapping):
         each = {key: _value(one, scope) for key, one in value.items()}
@@ -229,7 +229,7 @@ def _cidr(argument: Any, _scope: Scope) -> list[str]:
         found = [str(one) for one in itertools.islice(network.subnets(new_prefix=prefix), asked)]
         if len(found) < asked:
             raise ValueError(asked)  # noqa: TRY301 - one refusal for every wrong block
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise wrong(
             f"Fn::Cidr: cannot cut {count} blocks of {bits[0] if bits else 8} bits out of {block}"
         ) from error
