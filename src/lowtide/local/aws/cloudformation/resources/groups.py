@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lowtide.local.aws.cloudformation.resources.ec2_calls import retag
 from lowtide.local.aws.cloudformation.resources.kind import (
     NOT_STABILIZED,
     Kind,
@@ -17,7 +18,6 @@ from lowtide.local.aws.cloudformation.resources.kind import (
     changed,
     tag_list,
 )
-from lowtide.local.aws.cloudformation.resources.network import retag
 from lowtide.local.aws.cloudformation.template.intrinsics import as_text
 from lowtide.local.aws.errors import AwsError
 

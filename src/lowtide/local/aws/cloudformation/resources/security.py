@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lowtide.local.aws.cloudformation.resources.ec2_calls import retag, tagged
 from lowtide.local.aws.cloudformation.resources.kind import Kind, Step, Work
-from lowtide.local.aws.cloudformation.resources.network import retag, tagged
 
 
 def _create_group(work: Work) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from lowtide.local.aws.cloudformation.resources import (
+    cluster_parts,
     clusters,
     groups,
     identity,
@@ -12,11 +13,13 @@ from lowtide.local.aws.cloudformation.resources import (
     messages,
     network,
     security,
+    ways,
 )
 from lowtide.local.aws.cloudformation.resources.kind import Kind
 from lowtide.local.aws.errors import AwsError
 
 KINDS: Mapping[str, Kind] = {
+    **cluster_parts.KINDS,
     **clusters.KINDS,
     **groups.KINDS,
     **identity.KINDS,
@@ -24,6 +27,7 @@ KINDS: Mapping[str, Kind] = {
     **messages.KINDS,
     **network.KINDS,
     **security.KINDS,
+    **ways.KINDS,
 }
 
 
