@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from functools import partial
 
 from lowtide.app.patience import Patience, patiently
 from lowtide.app.world import World
@@ -40,7 +41,8 @@ def preview(
     try:
         for stack in whole:
             asked.append(stack)
-            stacks.ask_change(world.requests[stack], name=name)
+            asking = partial(stacks.ask_change, world.requests[stack], name=name)
+            patiently(patience, asking, acts=True)
         changed = {stack: _changed(stacks, stack, name, patience) for stack in whole}
     finally:
         for stack in asked:

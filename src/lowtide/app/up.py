@@ -7,7 +7,6 @@ proof. ``prepare`` changes nothing, ``carry_out`` does what was shown.
 from __future__ import annotations
 
 import datetime as dt
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,6 +14,7 @@ from functools import partial
 from lowtide.app.converging import Convergence, Goal, Hooks
 from lowtide.app.design import Design, design
 from lowtide.app.files import Inputs
+from lowtide.app.holding import lease_of
 from lowtide.app.inside import (
     Tell,
     connected,
@@ -28,12 +28,10 @@ from lowtide.app.patience import Patience, patiently
 from lowtide.app.plan import plan_of
 from lowtide.app.preview import preview
 from lowtide.app.proving import Proving, prove
-from lowtide.app.this_process import has_ended, this_process, user_and_host
 from lowtide.app.world import World, look_at
 from lowtide.aws.live.account import Account
 from lowtide.aws.live.eks import find_cluster
 from lowtide.aws.live.finishing import finish
-from lowtide.aws.live.lease import Holder, Lease
 from lowtide.aws.live.stacks import Stacks
 from lowtide.aws.templates.cfn import stack_name
 from lowtide.kube.live.apply import apply_all, called, differences
@@ -106,8 +104,10 @@ def prepare(
     designed = design(inputs)
     _refuse_no_node(designed, wish)
     account = Account(designed.cluster.region, profile)
-    world = look_at(account, designed, refresh_images=wish.refresh_images)
     patience = Patience(wish.timeout_s, wish.command)
+    world = patiently(
+        patience, partial(look_at, account, designed, refresh_images=wish.refresh_images)
+    )
     stacks = preview(Stacks(account), world, designed.stacks, patience=patience)
     live = LivePlan(
         cluster=designed.cluster.name,
@@ -144,20 +144,9 @@ def carry_out(prepared: Prepared, tell: Tell, *, kubeconfig: Callable[[], str]) 
         KubernetesError: Kubernetes refused.
         LowtideError: something took too long.
     """
-    holder = Holder(
-        id=str(uuid.uuid4()),
-        who=prepared.world.identity.arn,
-        host=user_and_host(),
-        verb="up",
-        process=this_process(),
-    )
-    name = prepared.designed.cluster.name
-    with Lease(prepared.account, name, holder, is_dead=_is_dead) as lease:
+    name, who = prepared.designed.cluster.name, prepared.world.identity.arn
+    with lease_of(prepared.account, name, verb="up", who=who) as lease:
         return _Run(prepared, tell, lease.check).run(kubeconfig)
-
-
-def _is_dead(holder: Holder) -> bool:
-    return has_ended(holder.process)
 
 
 def _refuse_no_node(designed: Design, wish: Wish) -> None:
@@ -198,6 +187,16 @@ def _differences(world: World, wanted: list[Manifest]) -> tuple[ObjectDiff, ...]
         connected_to(world.account, world.cluster, dry_run=True) as dry,
     ):
         return differences(cluster, dry, wanted)
+
+
+def _kept(world: World, live: LivePlan) -> frozenset[str]:
+    """Return the stacks that are as they shall be: nothing would change in them, nor in those whose exports they use."""
+    same = {one.name for one in live.stacks if one.action is StackAction.NONE}
+    kept: set[str] = set()
+    for one in world.wanted:  # each behind those that it waits for
+        if one.name in same and kept.issuperset(one.after):
+            kept.add(one.name)
+    return frozenset(kept)
 
 
 class _Run:
@@ -253,14 +252,13 @@ class _Run:
     def _converge(self) -> tuple[StackResult, ...]:
         live = self._prepared.live
         world = self._prepared.world
-        is_same = all(one.action is StackAction.NONE for one in live.stacks)
         goal = Goal(
             wanted=world.wanted,
             requests=world.requests,
             unwanted=world.unwanted,
             approved={one.name: live.drastic(one.name) for one in live.stacks},
             removes_first=world.removes_first,
-            kept=frozenset(one.name for one in live.stacks) if is_same else frozenset(),
+            kept=_kept(world, live),
         )
         hooks = Hooks(
             tell=self._tell,
