@@ -19,15 +19,21 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from lowtide.app.design import design
 from lowtide.app.files import Inputs
+from lowtide.aws.live.account import Account
+from lowtide.aws.live.node_groups import node_groups
 from lowtide.cli.main import run
+from lowtide.local.aws import credentials
 from lowtide.local.aws.settings import Settings
+from lowtide.local.controlplane.binaries import find_binaries
+from lowtide.local.controlplane.releases import DEFAULT_MINOR
 from lowtide.local.serve import Serving
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,6 +41,16 @@ RECORD = ROOT / "src" / "lowtide" / "aws" / "actions.json"
 PAGE = ROOT / "docs" / "iam.md"
 EXAMPLE = ROOT / "examples" / "noble-gpu" / "cluster.yaml"
 REGION = "us-east-1"
+#: What the example lacks: a managed group, and enough types for a placement score.
+MANAGED_GROUP = """
+managedNodeGroups:
+  - name: gpu-managed
+    instanceTypes: [g4dn.xlarge, g5.xlarge, g6.xlarge]
+    spot: true
+    minSize: 0
+    desiredCapacity: 0
+    maxSize: 1
+"""
 
 #: The prefix of an action where it is not botocore's name of the service (Service Authorization Reference).
 PREFIXES = {
@@ -54,16 +70,44 @@ IMPLICIT = re.compile(
 #: Services whose handlers name rights to tag things that the templates have not.
 _NOT_OURS = ("firehose:",)
 
-#: The verbs in the order of a cluster's life: its name, and the command lines that show all of it.
-FLOWS: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
+Step = tuple[str, ...] | Callable[[], None]
+
+
+def edit_file() -> None:
+    """Change the cluster file, so that the next `up` changes a stack."""
+    file = Path("cluster.yaml")
+    text = file.read_text("utf-8")
+    file.write_text(text.replace("maxSize: 10", "maxSize: 9", 1), "utf-8")
+
+
+def wait_for_spot() -> None:
+    """Wait until a spot instance runs, whose price `status` asks for."""
+    account = Account(REGION)
+    end = time.monotonic() + 60
+    while not any(
+        each.spot for one in node_groups(account, "noble-gpu-example") for each in one.instances
+    ):
+        if time.monotonic() > end:
+            raise SystemExit("no spot instance came up")
+        time.sleep(1)
+
+
+#: The verbs in the order of a cluster's life: its name, and the steps that show all of it: command lines, or what happens between them.
+FLOWS: tuple[tuple[str, tuple[Step, ...]], ...] = (
     ("check --live", (("check", "--live"),)),
     ("prices refresh", (("prices", "refresh"),)),
-    ("up", (("up", "--yes"), ("up", "--yes"))),
-    ("kubeconfig", (("kubeconfig", "--name", "noble-gpu-example"),)),
-    ("status", (("status",),)),
-    ("scale", (("scale", "gpu-spot-a", "--max", "2", "--yes"),)),
+    ("up", (("up", "--yes"), edit_file, ("up", "--yes"))),
+    ("plan --live", (("plan", "--live"),)),
+    ("kubeconfig", (("kubeconfig",),)),
+    (
+        "scale",
+        (
+            ("scale", "gpu-spot-a", "--min", "1", "--max", "2", "--yes"),
+            ("scale", "gpu-managed", "--max", "2", "--yes"),
+        ),
+    ),
+    ("status", (wait_for_spot, ("status",))),
     ("upgrade", (("upgrade",),)),
-    ("down", (("down", "--yes", "--sweep"),)),
 )
 
 
@@ -98,8 +142,8 @@ def _schema(*path: str) -> Any:
 
 
 def resource_types() -> list[str]:
-    """Return the resource types of the example's templates."""
-    stacks = design(Inputs(cluster=str(EXAMPLE))).stacks
+    """Return the resource types of the templates of the file in this folder."""
+    stacks = design(Inputs(cluster="cluster.yaml")).stacks
     return sorted({one["Type"] for stack in stacks for one in stack.template["Resources"].values()})
 
 
@@ -109,21 +153,35 @@ def record() -> dict[str, list[str]]:
     with tempfile.TemporaryDirectory(prefix="lowtide-iam-") as made, _box(Path(made)) as calls:
         (Path(made) / "work").mkdir()
         os.chdir(Path(made) / "work")
-        Path("cluster.yaml").write_text(EXAMPLE.read_text("utf-8"), "utf-8")
-        for verb, lines in FLOWS:
-            calls.clear()
-            for line in lines:
-                printed = io.StringIO()
-                with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
-                    code = run(line)
-                print(f"lowtide {' '.join(line)}: exit code {code}, {len(calls)} calls")
-                if code not in {0, 3}:  # findings of check are no failure here
-                    sys.stderr.write(printed.getvalue())
-                    raise SystemExit(1)
-            found[verb] = actions_of(calls)
+        Path("cluster.yaml").write_text(EXAMPLE.read_text("utf-8") + MANAGED_GROUP, "utf-8")
+        for verb, steps in FLOWS:
+            seen: set[tuple[str, str]] = set()
+            for step in steps:
+                calls.clear()
+                _take(step)
+                if not callable(step):
+                    seen |= calls
+            found[verb] = actions_of(seen)
+        found["up"] = sorted({*found["up"], *implicit_actions(resource_types())})
     os.chdir(ROOT)
-    found["up"] = sorted({*found["up"], *implicit_actions(resource_types())})
     return found
+
+
+def _take(step: Step) -> None:
+    if callable(step):
+        step()
+        return
+    printed = io.StringIO()
+    began_s = time.monotonic()
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        code = run(step)
+    print(
+        f"lowtide {' '.join(step)}: exit code {code}, {time.monotonic() - began_s:.0f} s",
+        flush=True,
+    )
+    if code not in {0, 3}:  # findings of check are no failure here
+        sys.stderr.write(printed.getvalue())
+        raise SystemExit(1)
 
 
 @contextlib.contextmanager
@@ -131,11 +189,16 @@ def _box(folder: Path) -> Iterator[set[tuple[str, str]]]:
     """Serve a box with real control planes, and yield the calls of its user as they come."""
     calls: set[tuple[str, str]] = set()
 
+    # Looked for before the cache is another one.
+    programs = find_binaries(DEFAULT_MINOR)
+    settings = Settings(folder=folder / "box", speed=60.0, binaries=programs.etcd.parent)
+
     def note(box: Any, call: Any) -> None:
-        if call.caller.arn != box.itself.arn:
+        # The user's own calls, not those of the services, of nodes and of the autoscaler, which have roles of their own.
+        if call.caller.arn == credentials.admin(box).caller.arn:
             calls.add((call.service, call.operation))
 
-    with Serving(Settings(folder=folder / "box", speed=60.0), planes="real") as served:
+    with Serving(settings, planes="real") as served:
         served.box.faults.insert(0, note)
         os.environ.update(served.environment())
         os.environ.update(XDG_CACHE_HOME=str(folder / "cache"), HOME=str(folder))

@@ -202,6 +202,39 @@ def test_a_group_that_lowtide_did_not_make_is_left_alone(
     assert only(cloud).max_size == 4
 
 
+def managed(cloud: Cloud, tags: dict[str, str]) -> SeenGroup:
+    """Make a managed node group of spot and return it once its Auto Scaling group is there."""
+    trust = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}'
+    role = cloud.client("iam").create_role(RoleName="node", AssumeRolePolicyDocument=trust)
+    subnets = cloud.client("eks").describe_cluster(name="vision")["cluster"]["resourcesVpcConfig"]
+    cloud.client("eks").create_nodegroup(
+        clusterName="vision",
+        nodegroupName="owned",
+        nodeRole=role["Role"]["Arn"],
+        subnets=subnets["subnetIds"],
+        instanceTypes=["g4dn.xlarge", "g5.xlarge"],
+        amiType="AL2023_x86_64_NVIDIA",
+        capacityType="SPOT",
+        scalingConfig={"minSize": 0, "maxSize": 4, "desiredSize": 2},
+        tags=tags,
+    )
+    end = time.monotonic() + 30
+    while not (found := node_groups(cloud.account, "vision")) or len(found[0].instances) < 2:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    return found[0]
+
+
+def test_a_managed_group_is_known_by_the_tags_that_eks_keeps(cloud: Cloud, vision: str) -> None:
+    one = managed(cloud, {"lowtide.dev/cluster": "vision"})
+    assert (one.name, one.managed, one.owner) == ("owned", True, "vision")
+    assert one.types == ("g4dn.xlarge", "g5.xlarge")
+    assert one.bought(3) == (0, 3)
+    set_bounds(cloud.account, "vision", one, 0, 1)
+    sizes = [params for _, name, params in cloud.calls if name == "UpdateNodegroupConfig"]
+    assert sizes[-1]["scalingConfig"] == {"minSize": 0, "maxSize": 1, "desiredSize": 1}
+
+
 def test_wrong_words_are_met_with_the_right_ones(
     cloud: Cloud, vision: str, lowtide: Lowtide
 ) -> None:

@@ -101,7 +101,7 @@ def _group(
         name=_name(raw["AutoScalingGroupName"], cluster, tags),
         asg=raw["AutoScalingGroupName"],
         managed=_EKS_GROUP in tags,
-        owner=tags.get(CLUSTER_TAG, ""),
+        owner=_owner(account, cluster, tags),
         min_size=raw["MinSize"],
         max_size=raw["MaxSize"],
         desired=raw["DesiredCapacity"],
@@ -114,6 +114,15 @@ def _group(
         lost=lost,
         tags=tags,
     )
+
+
+def _owner(account: Account, cluster: str, tags: Mapping[str, str]) -> str:
+    """Return the cluster whose lowtide made a group; EKS keeps a managed group's tags to itself (user guide, "Tagging")."""
+    if _EKS_GROUP not in tags:
+        return tags.get(CLUSTER_TAG, "")
+    eks = account.client("eks")
+    answer = ask(eks.describe_nodegroup, clusterName=cluster, nodegroupName=tags[_EKS_GROUP])
+    return str(answer["nodegroup"].get("tags", {}).get(CLUSTER_TAG, ""))
 
 
 def _name(asg: str, cluster: str, tags: Mapping[str, str]) -> str:
