@@ -8,7 +8,6 @@ not-ready:NoExecute is still there when a pod is bound to it, which is decided b
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import subprocess
 import sys
@@ -49,26 +48,45 @@ class Outcome:
         return not (self.missing or self.surplus or self.problem)
 
     @property
-    def is_by_chance(self) -> bool:
-        """Whether nothing but the moment of the controller manager's look makes the difference."""
+    def tries(self) -> int:
+        """How often it is run at most: oftener where only the moment of the controller manager's look differs."""
         differing = {reason for reason, _, _ in self.missing | self.surplus}
-        return not self.problem and differing == {_BY_CHANCE}
+        by_chance = not self.problem and differing == {_BY_CHANCE}
+        return _TRIES_BY_CHANCE if by_chance else _TRIES
 
-    def lines(self, tries: int) -> list[str]:
-        variant, seen = self.variant, self.seen
-        word = "equal" if self.is_equal else "different"
-        again = f" (run {tries})" if tries > 1 else ""
-        found = [f"{word:<9}  {variant.name}{again}", f"           recorded: {variant.end}"]
-        if self.problem:
-            return [*found, f"           {self.problem}"]
-        ours = (
+    def sizes(self) -> str:
+        """Return the sizes at the end as INDEX.md writes them."""
+        seen = self.seen
+        if not seen:
+            return "nothing was seen"
+        return (
             f"Max GPU nodes {seen['max_gpu_nodes']}; end: gpu_nodes={seen['gpu_nodes']} "
             f"allocatable={seen['allocatable']} pods={seen['pods']} desired={seen['desired']}"
         )
-        found.append(f"           here:     {ours}")
-        found += [f"           - {' | '.join(one)}" for one in sorted(self.missing)]
-        found += [f"           + {' | '.join(one)}" for one in sorted(self.surplus)]
-        return found
+
+    def differences(self) -> list[str]:
+        """Return what was not said here (-) and what was said here alone (+)."""
+        return [
+            *([self.problem] if self.problem else ()),
+            *(f"- {' | '.join(one)}" for one in sorted(self.missing)),
+            *(f"+ {' | '.join(one)}" for one in sorted(self.surplus)),
+        ]
+
+
+def lines(outcomes: Sequence[Outcome]) -> list[str]:
+    """Return what is printed of a variant's runs: the last one, and how those before it differed."""
+    last = outcomes[-1]
+    word = "equal" if last.is_equal else "different"
+    again = f" (run {len(outcomes)})" if len(outcomes) > 1 else ""
+    found = [
+        f"{word:<9}  {last.variant.name}{again}",
+        f"           recorded: {last.variant.end}",
+        f"           here:     {last.sizes()}",
+        *(f"           {one}" for one in last.differences()),
+    ]
+    for number, before in enumerate(outcomes[:-1], start=1):
+        found += [f"           run {number}: {one}" for one in before.differences()]
+    return found
 
 
 def outcome(place: Path, kept: Path | None, name: str) -> Outcome:
@@ -99,13 +117,12 @@ def outcome(place: Path, kept: Path | None, name: str) -> Outcome:
     return Outcome(variant, result["seen"], wanted - found, found - wanted, problem)
 
 
-def settled(place: Path, kept: Path | None, name: str) -> tuple[Outcome, int]:
-    """Run a variant until it is equal or was tried often enough; return the last outcome, and how many runs it took."""
-    for attempt in itertools.count(1):
-        found = outcome(place, kept, name)
-        if found.is_equal or attempt >= (_TRIES_BY_CHANCE if found.is_by_chance else _TRIES):
-            return found, attempt
-    raise AssertionError
+def settled(place: Path, kept: Path | None, name: str) -> list[Outcome]:
+    """Run a variant until it is equal or was tried often enough; return what every run came to."""
+    found: list[Outcome] = []
+    while not found or not (found[-1].is_equal or len(found) >= found[-1].tries):
+        found.append(outcome(place, kept, name))
+    return found
 
 
 def compare(place: Path, chosen: Sequence[str], *, kept: Path | None) -> int:
@@ -116,9 +133,9 @@ def compare(place: Path, chosen: Sequence[str], *, kept: Path | None) -> int:
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
         running = [pool.submit(settled, place, kept, one.name) for one in variants]
         for one in as_completed(running):
-            found, attempts = one.result()
-            equal += found.is_equal
-            print("\n".join(found.lines(attempts)), flush=True)
+            outcomes = one.result()
+            equal += outcomes[-1].is_equal
+            print("\n".join(lines(outcomes)), flush=True)
     return equal
 
 
