@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lowtide.local.aws.cloudformation.records import Wanted
 from lowtide.local.aws.cloudformation.template.refused import invalid
+from lowtide.local.aws.tokens import start_of, token_of
 
 #: Entries in one answer (API reference: DescribeStackEvents, ListStacks and others answer in pages of 1 MB or 100 entries).
 _PAGE = 100
@@ -20,23 +19,13 @@ def page(items: Sequence[Any], params: Mapping[str, Any], *, key: str) -> dict[s
     Raises:
         AwsError: ValidationError for a token that is not one of ours.
     """
-    start = _start(params.get("NextToken"))
+    start = start_of(params.get("NextToken"))
+    if start is None:
+        raise invalid("Invalid NextToken")
     answer: dict[str, Any] = {key: list(items[start : start + _PAGE])}
     if start + _PAGE < len(items):
-        answer["NextToken"] = base64.urlsafe_b64encode(str(start + _PAGE).encode()).decode()
+        answer["NextToken"] = token_of(start + _PAGE)
     return answer
-
-
-def _start(token: str | None) -> int:
-    if not token:
-        return 0
-    try:
-        start = int(base64.urlsafe_b64decode(token))
-    except (ValueError, binascii.Error):
-        start = -1
-    if start < 0:
-        raise invalid("Invalid NextToken")
-    return start
 
 
 def parameters_shown(wanted: Wanted) -> list[dict[str, str]]:

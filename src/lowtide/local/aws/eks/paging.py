@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lowtide.local.aws.eks.refusals import invalid_parameter
+from lowtide.local.aws.tokens import start_of, token_of
 
 _MOST = 100
 
@@ -21,20 +20,10 @@ def page(items: Sequence[Any], params: Mapping[str, Any], *, key: str) -> dict[s
     size = params.get("maxResults", _MOST)
     if not 1 <= size <= _MOST:
         raise invalid_parameter(f"maxResults must be between 1 and {_MOST}")
-    start = _start(params.get("nextToken"))
+    start = start_of(params.get("nextToken"))
+    if start is None:
+        raise invalid_parameter("Invalid token")
     answer: dict[str, Any] = {key: list(items[start : start + size])}
     if start + size < len(items):
-        answer["nextToken"] = base64.urlsafe_b64encode(str(start + size).encode()).decode()
+        answer["nextToken"] = token_of(start + size)
     return answer
-
-
-def _start(token: str | None) -> int:
-    if not token:
-        return 0
-    try:
-        start = int(base64.urlsafe_b64decode(token))
-    except (ValueError, binascii.Error):
-        start = -1
-    if start < 0:
-        raise invalid_parameter("Invalid token")
-    return start
