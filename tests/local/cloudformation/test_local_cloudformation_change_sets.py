@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -130,6 +131,27 @@ def test_a_replacement_and_what_follows_from_it_is_told_beforehand(aws: Aws) -> 
         "Rule": True,
         "Note": False,
     }
+
+
+def test_properties_before_and_after_are_shown_where_they_are_asked_for(aws: Aws) -> None:
+    aws.create("s", template({"Vpc": vpc(), "Group": group(), "Old": parameter("1", Name="o")}))
+    body = template(
+        {"Vpc": vpc(), "Group": group(GroupDescription="two"), "New": parameter({"Ref": "Group"})}
+    )
+    plain = look(aws, body)
+    assert not any("Context" in key for one in plain["Changes"] for key in one["ResourceChange"])
+    found = aws("DescribeChangeSet", ChangeSetName="c", StackName="s", IncludePropertyValues=True)
+    changes = {
+        one["ResourceChange"]["LogicalResourceId"]: one["ResourceChange"]
+        for one in found["Changes"]
+    }
+    assert json.loads(changes["Group"]["BeforeContext"])["Properties"]["GroupDescription"] == "one"
+    assert json.loads(changes["Group"]["AfterContext"])["Properties"]["GroupDescription"] == "two"
+    assert json.loads(changes["Old"]["BeforeContext"])["Properties"]["Name"] == "o"
+    assert (
+        json.loads(changes["New"]["AfterContext"])["Properties"]["Value"]
+        == "{{changeSet:KNOWN_AFTER_APPLY}}"
+    )
 
 
 def test_parameters_tags_policies_and_removals_are_causes_and_actions_of_their_own(

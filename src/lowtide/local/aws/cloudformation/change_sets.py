@@ -141,10 +141,20 @@ def describe_change_set(box: Box, call: Call) -> Mapping[str, Any]:
             "RollbackConfiguration": {},
             "Capabilities": list(made.wanted.capabilities),
             "Tags": [{"Key": key, "Value": value} for key, value in made.wanted.tags.items()],
-            "Changes": made.changes,
+            "Changes": [
+                _shown(one, with_values=bool(call.params.get("IncludePropertyValues")))
+                for one in made.changes
+            ],
             "OnStackFailure": made.on_failure or None,
         }
     )
+
+
+def _shown(change: Mapping[str, Any], *, with_values: bool) -> dict[str, Any]:
+    """Return a change; the properties before and after are shown where they are asked for."""
+    whole = change["ResourceChange"]
+    kept = {key: one for key, one in whole.items() if with_values or not key.endswith("Context")}
+    return {**change, "ResourceChange": kept}
 
 
 def _summary(stack: Stack, made: ChangeSet) -> dict[str, Any]:

@@ -6,6 +6,7 @@ depends on something that only the update will tell is ``Dynamic`` there (API re
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from graphlib import TopologicalSorter
 from typing import Any
@@ -30,6 +31,8 @@ _ATTRIBUTES = (
     "DeletionPolicy",
     "UpdateReplacePolicy",
 )
+#: What stands for a value that only the update will tell (API reference, ResourceChange, AfterContext).
+_LATER = "{{changeSet:KNOWN_AFTER_APPLY}}"
 _STRENGTH = ("Never", "Conditionally", "Always")
 _KEEPS = ("Retain", "RetainExceptOnCreate")
 
@@ -52,7 +55,8 @@ def changes_of(box: Box, stack: Stack, wanted: Wanted) -> list[Change]:
         given = evaluate(declared[name].get("Properties", {}), scope) or {}
         if name not in now:
             seen[name] = UNKNOWN
-            found[name] = _change("Add", name, declared[name]["Type"])
+            after = _context(given)
+            found[name] = _change("Add", name, declared[name]["Type"], AfterContext=after)
             continue
         new = typed(declared[name]["Type"], given)
         change = _Comparison(stack, wanted, now[name], declared[name], new, seen).change()
@@ -119,7 +123,13 @@ def _removal(resource: Resource) -> Change:
         resource.type,
         PhysicalResourceId=resource.physical_id,
         PolicyAction=policy,
+        BeforeContext=_context(resource.properties),
     )
+
+
+def _context(properties: Mapping[str, Any]) -> str:
+    """Write a resource's properties as a change set shows them, with AWS's word for what is not known yet."""
+    return json.dumps({"Properties": properties}, default=lambda _unknown: _LATER)
 
 
 def _afterwards(resource: Resource, change: Change | None) -> Made | Unknown:
@@ -169,6 +179,8 @@ class _Comparison:
             Replacement=replacement,
             Scope=sorted({one["Target"]["Attribute"] for one in details}),
             Details=details,
+            BeforeContext=_context(self.old.properties),
+            AfterContext=_context(self.new),
             **more,
         )
 
