@@ -14,7 +14,7 @@ from lowtide.app.converging import Convergence, Goal, Hooks
 from lowtide.app.design import design
 from lowtide.app.files import Inputs
 from lowtide.app.patience import Patience
-from lowtide.app.up import Prepared, Wish, prepare
+from lowtide.app.up_plan import Prepared, Wish, prepare
 from lowtide.aws.live.account import Account
 from lowtide.aws.live.finishing import failed_launch, finish, live_group, managed_name
 from lowtide.aws.live.stacks import StackRequest, Stacks

@@ -102,7 +102,7 @@ def wait_for_nodes(
     Raises:
         LowtideError: they did not become ready in time; why, in the words of Auto Scaling.
     """
-    groups = {one.name: _asg_name(account, designed, one) for one in designed.cluster.node_groups}
+    groups = patiently(patience, partial(_asg_names, account, designed))
     told = ""
     while True:
         missing, wanted = patiently(patience, lambda: _missing(account, designed, cluster, groups))
@@ -141,11 +141,15 @@ def _due(group: NodeGroup, live: LiveGroup | None) -> int:
     return at_start if live is None else min(live.desired, at_start)
 
 
-def _asg_name(account: Account, designed: Design, group: NodeGroup) -> str:
+def _asg_names(account: Account, designed: Design) -> dict[str, str]:
+    """Return the name of each group's Auto Scaling group."""
     cluster = designed.cluster
-    if group.managed:
-        return managed_name(account, cluster.name, group.name)
-    return group_name(cluster, group)
+    return {
+        one.name: managed_name(account, cluster.name, one.name)
+        if one.managed
+        else group_name(cluster, one)
+        for one in cluster.node_groups
+    }
 
 
 def wait_for_rollouts(

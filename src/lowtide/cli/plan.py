@@ -69,7 +69,7 @@ def plan(*, file: str, policy: str | None, live: bool, profile: str | None) -> N
 
 
 def _show_live(inputs: Inputs, profile: str | None) -> None:
-    from lowtide.app.up import Wish, prepare
+    from lowtide.app.up_plan import Wish, prepare
     from lowtide.report.live import cost_text, live_plan_json, live_plan_text
     from lowtide.report.plan import plan_json
 

@@ -24,7 +24,7 @@ from lowtide.model.errors import ChecksFailed, InputError
 
 if TYPE_CHECKING:
     from lowtide.app.files import Inputs
-    from lowtide.app.up import Prepared
+    from lowtide.app.up_plan import Prepared
     from lowtide.model.live_plan import UpResult
 
 
@@ -101,7 +101,7 @@ def up(  # noqa: PLR0913 - one parameter for each option of the command line
     ready are and everything runs.
     """
     from lowtide.app.files import Inputs
-    from lowtide.app.up import Wish, prepare
+    from lowtide.app.up_plan import Wish, prepare
 
     written = _file_of(file, name=name, region=region, node_types=parts(node_types))
     inputs = Inputs(cluster=file, policy=policy)

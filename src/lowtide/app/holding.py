@@ -1,0 +1,24 @@
+"""The lease of a run: who holds it is told to whoever comes second.
+
+Why it exists: ``up`` and ``down`` of one name exclude each other, so both hold the same lease in the same words.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from lowtide.app.this_process import has_ended, this_process, user_and_host
+from lowtide.aws.live.account import Account
+from lowtide.aws.live.lease import Holder, Lease
+
+
+def lease_of(account: Account, cluster: str, *, verb: str, who: str) -> Lease:
+    """Return the lease on a cluster for this run, not taken yet; ``who`` is the caller's ARN."""
+    holder = Holder(
+        id=str(uuid.uuid4()), who=who, host=user_and_host(), verb=verb, process=this_process()
+    )
+    return Lease(account, cluster, holder, is_dead=_is_dead)
+
+
+def _is_dead(holder: Holder) -> bool:
+    return has_ended(holder.process)
