@@ -42,6 +42,11 @@ class Deployed:
         return (*self.command[1:], *self.arguments)
 
 
+def is_candidate(pod: Object) -> bool:
+    """Return whether a pod has an autoscaler in it, running or not."""
+    return _container(pod) is not None
+
+
 def leader(pods: Iterable[Object], now: str = "") -> Deployed | None:
     """Return the autoscaler that is active: of the running ones the one with the uid ``now``, else the oldest."""
     running = sorted(filter(_is_running, pods), key=_age)
@@ -59,21 +64,24 @@ def _age(pod: Object) -> tuple[str, str]:
     return str(metadata.get("creationTimestamp", "")), str(metadata["uid"])
 
 
-def _read(pod: Object) -> Deployed | None:
-    containers = pod["spec"]["containers"]
-    known = [
+def _container(pod: Object) -> Container | None:
+    containers = tuple(
         Container(
             name=one["name"],
             image=one.get("image", ""),
             command=tuple(one.get("command") or ()),
             args=tuple(one.get("args") or ()),
         )
-        for one in containers
-    ]
-    found = autoscaler_container(PodSpec(containers=tuple(known)))
+        for one in pod["spec"]["containers"]
+    )
+    return autoscaler_container(PodSpec(containers=containers))
+
+
+def _read(pod: Object) -> Deployed | None:
+    found = _container(pod)
     if found is None:
         return None
-    raw = containers[known.index(found)]
+    raw = next(one for one in pod["spec"]["containers"] if one["name"] == found.name)
     metadata = pod["metadata"]
     return Deployed(
         pod=metadata["name"],

@@ -17,14 +17,14 @@ from typing import Any
 
 from lowtide.kube.live import kinds
 from lowtide.kube.live.client import Cluster, Object
-from lowtide.kube.live.informer import Informer
+from lowtide.kube.live.informer import Informer, key_of
 from lowtide.local.autoscaler.crash_loop import (
     Restarts,
     back_off_event,
     running_status,
     waiting_status,
 )
-from lowtide.local.autoscaler.deployed import Deployed, leader, start_problem
+from lowtide.local.autoscaler.deployed import Deployed, is_candidate, leader, start_problem
 from lowtide.local.autoscaler.events import Recorder
 from lowtide.local.autoscaler.hand_over import (
     aws_environment,
@@ -101,6 +101,8 @@ class Launcher:
         self._pods = Informer(self._cluster, kinds.POD, self._on_pod)
         self._recorder = Recorder(self._cluster, time.time, component="kubelet")
         self._changed = threading.Event()
+        self._lock = threading.Lock()
+        self._candidates: dict[str, Object] = {}
         self._stopping = False
         self._one: Deployed | None = None
         self._child: Child | None = None
@@ -128,8 +130,15 @@ class Launcher:
         self._pods.stop()
         self._cluster.close()
 
-    def _on_pod(self, _change: str, _pod: Object) -> None:
-        self._changed.set()
+    def _on_pod(self, change: str, pod: Object) -> None:
+        """Keep the few pods that matter, in the informer's thread."""
+        if is_candidate(pod):
+            with self._lock:
+                if change == "DELETED":
+                    self._candidates.pop(key_of(pod), None)
+                else:
+                    self._candidates[key_of(pod)] = pod
+            self._changed.set()
 
     def _run(self) -> None:
         while not self._stopping:
@@ -139,7 +148,8 @@ class Launcher:
                 why = getattr(error, "why", "") or str(error)
                 _log.warning("the autoscaler of %s: %s", self._place.key[1], why)
                 self._due_s = time.monotonic() + _RETRY_S
-                self._tell("cannot start", said=why)
+                if self._child is None:
+                    self._tell("cannot start", said=why)
             except Exception:  # noqa: BLE001
                 # The next look may go well; a thread that ended would leave the cluster without one.
                 _log.exception("the autoscaler of %s", self._place.key[1])
@@ -150,7 +160,9 @@ class Launcher:
     def _look(self) -> None:
         if not self._pods.synced:
             return
-        wanted = leader(self._pods.objects(), self._one.uid if self._one else "")
+        with self._lock:
+            pods = list(self._candidates.values())
+        wanted = leader(pods, self._one.uid if self._one else "")
         if wanted != self._one:
             self._end()
             self._one, self._restarts, self._due_s = wanted, Restarts(), 0.0
