@@ -21,6 +21,7 @@ Examples:
   lowtide local fault quota --code L-3819A6DF --value 0
   lowtide local fault slow --service eks --seconds 5
   lowtide local fault fail-resource --resource GpuA --message 'no such luck'
+  lowtide local fault slow-resource --resource Cluster --seconds 1800
   lowtide local fault expired-token
   lowtide local fault drop-connection --times 1
   lowtide local fault clock-skew --seconds 600
@@ -54,8 +55,8 @@ Examples:
 def fault(*, kind: str, target: str, port: int, region: str | None, **given: object) -> None:
     """Let something go wrong in a running box, exactly as often as asked.
 
-    KIND is throttling, access-denied, error, capacity, quota, slow, fail-resource, expired-token, drop-connection or
-    clock-skew; or list, clear, interrupt, stop.
+    KIND is throttling, access-denied, error, capacity, quota, slow, fail-resource, slow-resource, expired-token,
+    drop-connection or clock-skew; or list, clear, interrupt, stop.
     """
     from lowtide.app.local_door import ask_door
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from lowtide.local.aws import faults
 from lowtide.local.aws.errors import AwsError
 from tests.local.cloudformation.stacks_box import Aws, parameter, template, text
 
@@ -88,6 +89,19 @@ def test_a_resource_takes_the_time_of_the_settings_divided_by_speed(aws: Aws) ->
     assert aws.status("role") == "CREATE_IN_PROGRESS"
     aws.wait(2)
     assert aws.status("role") == "CREATE_COMPLETE"
+
+
+def test_a_resource_that_is_made_slow_takes_longer_and_the_others_do_not(aws: Aws) -> None:
+    faults.add(aws.box, {"kind": "slow-resource", "resource": "A", "seconds": 600})
+    aws(
+        "CreateStack",
+        StackName="s",
+        TemplateBody=text(template({"A": parameter(), "B": parameter()})),
+    )
+    aws.wait(599)
+    assert aws.statuses("s") == {"A": "CREATE_IN_PROGRESS", "B": "CREATE_COMPLETE"}
+    aws.wait(10)
+    assert aws.status("s") == "CREATE_COMPLETE"
 
 
 def test_several_stacks_are_created_at_the_same_time(aws: Aws) -> None:

@@ -147,6 +147,8 @@ def test_capacity_quota_and_failing_resources_are_told_to_whoever_asks(client: C
         {"kind": "flood"},
         {"kind": "error"},
         {"kind": "slow"},
+        {"kind": "slow-resource", "resource": "A"},
+        {"kind": "slow-resource", "resource": "A", "seconds": 0},
         {"kind": "slow", "seconds": -1},
         {"kind": "slow", "seconds": 1e9},
         {"kind": "throttling", "times": 0},

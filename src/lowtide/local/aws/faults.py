@@ -30,6 +30,10 @@ KINDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "quota": ("sets a service quota's value", ("code", "value")),
     "slow": ("answers calls after some seconds", ("seconds",)),
     "fail-resource": ("lets a CloudFormation resource fail, by type or logical id", ("resource",)),
+    "slow-resource": (
+        "lets a CloudFormation resource take longer, by type or logical id",
+        ("resource", "seconds"),
+    ),
     "expired-token": ("treats session and key as expired", ()),
     "drop-connection": ("closes the connection without an answer", ()),
     "clock-skew": ("moves the box's clock against the client's", ("seconds",)),
@@ -186,6 +190,16 @@ def failing_resource(box: Box, resource_type: str, logical_id: str) -> str | Non
     return None
 
 
+def delay_of_resource(box: Box, resource_type: str, logical_id: str) -> float:
+    """Return by how many seconds of AWS's time a CloudFormation resource is late; asking counts as one time."""
+    with box.lock:
+        for fault in _of_kind(box, ("slow-resource",)):
+            if fault.resource in (resource_type, logical_id):
+                _use(box, fault)
+                return fault.seconds
+    return 0.0
+
+
 def _checked(document: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(document, Mapping):
         raise ValueError("a fault is a JSON object")  # noqa: TRY004 - one kind of error for the caller
@@ -208,6 +222,8 @@ def _checked(document: Mapping[str, Any]) -> dict[str, Any]:
             raise ValueError(f"a fault of kind {kind} needs {name}")
     if checked.get("times") is not None and checked["times"] < 1:
         raise ValueError("times must be 1 or more")
+    if kind == "slow-resource" and checked["seconds"] <= 0:
+        raise ValueError("seconds must be above 0")
     if kind == "slow" and not 0 < checked["seconds"] <= LONGEST_DELAY_S:
         raise ValueError(f"seconds must be above 0 and at most {LONGEST_DELAY_S:g}")
     return checked

@@ -11,7 +11,14 @@ from typing import Any
 
 from lowtide.local.aws import faults
 from lowtide.local.aws.box import Box
-from lowtide.local.aws.cloudformation.attempts import Outcome, Over, first_wait, next_wait, work_of
+from lowtide.local.aws.cloudformation.attempts import (
+    Outcome,
+    Over,
+    Wait,
+    first_wait,
+    next_wait,
+    work_of,
+)
 from lowtide.local.aws.cloudformation.history import resource_says
 from lowtide.local.aws.cloudformation.lookups import living, made, scope_of
 from lowtide.local.aws.cloudformation.records import Resource, Stack, Task
@@ -56,7 +63,7 @@ def _create(box: Box, stack: Stack, task: Task, status: str) -> Outcome:
     task.steps = list(kind.follow(work_of(box, stack, task)))
     resource_says(box, stack, resource, status, "Resource creation Initiated")
     _make_steps(box, stack, task)
-    return first_wait(box, kind)
+    return _delayed(box, resource, first_wait(box, kind))
 
 
 def _refuse_by_fault(box: Box, resource: Resource) -> None:
@@ -64,6 +71,12 @@ def _refuse_by_fault(box: Box, resource: Resource) -> None:
         said = faults.failing_resource(box, resource.type, resource.logical_id)
         if said is not None:
             raise invalid(said)
+
+
+def _delayed(box: Box, resource: Resource, wait: Wait) -> Wait:
+    if faults.SERVICE.name not in box.services:
+        return wait
+    return Wait(wait.seconds + faults.delay_of_resource(box, resource.type, resource.logical_id))
 
 
 def start_update(box: Box, stack: Stack, task: Task) -> Outcome:
@@ -119,7 +132,7 @@ def _change(box: Box, stack: Stack, task: Task, old: Resource) -> Outcome:
         steps += kind.retag(work, added, removed)
     task.steps = steps
     _make_steps(box, stack, task)
-    return first_wait(box, kind)
+    return _delayed(box, resource, first_wait(box, kind))
 
 
 def _make_steps(box: Box, stack: Stack, task: Task) -> None:
