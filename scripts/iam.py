@@ -126,7 +126,7 @@ def actions_of(calls: Iterable[tuple[str, str]]) -> list[str]:
 def implicit_actions(resource_types: Iterable[str]) -> list[str]:
     """Return the permissions of other calls' making, by the schemas of the resource types."""
     providers = _schema("providers", f"{REGION}.json")
-    found = set()
+    found: set[str] = set()
     for one in resource_types:
         handlers = _schema("resources", providers[one] + ".json").get("handlers", {})
         found.update(

@@ -153,7 +153,9 @@ def test_fewer_nodes_need_no_yes(cloud: Cloud, vision: str, lowtide: Lowtide) ->
     ran = scaled(lowtide, "--max", "2", *NAMED)
     assert ran.code == 0, ran.err
     assert "0 to 4 nodes -> 0 to 2 nodes" in ran.err
-    assert "$2.10 -> $1.05 an hour" in ran.err
+    # Four g4dn.xlarge at $0.526 and a control plane at $0.10.
+    assert "with every group at its minimum: $0.10 an hour" in ran.err
+    assert "with every group at its maximum: $2.20 -> $1.15 an hour" in ran.err
     assert only(cloud).max_size == 2
 
 
@@ -169,6 +171,23 @@ def test_more_nodes_are_asked_for_and_nothing_changes_without_a_terminal(
     document = json.loads(scaled(lowtide, "--max", "9", "--yes", *NAMED, "-o", "json").out)
     assert document["new"] == {"min": 0, "max": 9, "desired": 0}
     assert only(cloud).max_size == 9
+
+
+def test_what_may_cost_more_than_the_limit_is_refused(
+    cloud: Cloud, vision: str, lowtide: Lowtide
+) -> None:
+    group(cloud)
+    ran = scaled(lowtide, "--max", "9", "--yes", "--max-usd-per-hour", "4", *NAMED)
+    assert ran.code == 3
+    assert "the limit is $4.00" in ran.err
+    Path("cluster.yaml").write_text(FILE)
+    Path("lowtide.yaml").write_text(
+        "apiVersion: lowtide.dev/v1alpha1\nkind: Policy\nbudget: {maxUsdPerHour: 3}\n"
+    )
+    ran = scaled(lowtide, "--max", "9", "--yes")
+    assert (ran.code, "budget.maxUsdPerHour" in ran.err) == (3, True)
+    assert only(cloud).max_size == 4
+    assert scaled(lowtide, "--max", "2").code == 0
 
 
 def test_a_higher_minimum_buys_nodes_and_is_asked_for(

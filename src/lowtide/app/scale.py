@@ -6,11 +6,14 @@ only where it would be out of bounds. The cluster's file is the lasting truth, s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from lowtide import catalog
 from lowtide.app.cluster_named import NamedCluster
+from lowtide.app.files import load
 from lowtide.app.kubeconfig import no_such_cluster
+from lowtide.app.live_costs import control_plane_usd, instances_usd, total_usd
 from lowtide.app.price_cache import fresh_prices
 from lowtide.aws.live.account import Account, Identity
 from lowtide.aws.live.eks import find_cluster
@@ -23,11 +26,24 @@ from lowtide.spec.clusterfile import cluster_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """USD per hour of control plane and instances, with every group at its minimum (``idle``) and at its maximum (``most``).
+
+    None where a price is not known. Volumes, addresses and NAT are not in it: only the file says them.
+    """
+
+    idle: float | None
+    most: float | None
+    old_idle: float | None
+    old_most: float | None
+    dates: PriceDates
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scaling:
     """A change of bounds, not carried out yet.
 
-    ``usd_per_hour`` and ``old_usd_per_hour`` are what the group's nodes cost at the new and the old maximum, at their dearest type, the instances
-    alone; None where no price is known. ``file`` is the cluster's file where its bounds differ from the new ones, else empty.
+    ``file`` is the cluster's file where its bounds differ from the new ones, else empty.
     """
 
     cluster: NamedCluster
@@ -35,9 +51,7 @@ class Scaling:
     group: SeenGroup
     min_size: int
     max_size: int
-    usd_per_hour: float | None
-    old_usd_per_hour: float | None
-    price_dates: PriceDates
+    costs: Costs
     file: str = ""
 
     @property
@@ -83,16 +97,14 @@ def plan_scaling(
     most = one.max_size if max_size is None else max_size
     if least > most:
         raise _crossed(one, least, most)
-    fresh = fresh_prices(cluster.region)
+    changed = replace(one, min_size=least, max_size=most)
     return Scaling(
         cluster=cluster,
         identity=identity,
         group=one,
         min_size=least,
         max_size=most,
-        usd_per_hour=_usd(cluster.region, one, most),
-        old_usd_per_hour=_usd(cluster.region, one, one.max_size),
-        price_dates=catalog.price_dates(cluster.region, fresh),
+        costs=_costs(cluster, groups, changed, found.version),
         file=_differing_file(cluster, group, (least, most)),
     )
 
@@ -139,22 +151,35 @@ def _crossed(group: SeenGroup, least: int, most: int) -> InputError:
     )
 
 
-def _usd(region: str, group: SeenGroup, nodes: int) -> float | None:
-    """Return what that many instances cost in an hour at their dearest type, None where a price is not known."""
-    fresh = fresh_prices(region)
-    try:
-        offers = [catalog.offering(name, region, fresh=fresh) for name in group.types]
-    except InputError:
-        return None
-    if not offers:
-        return None
-    on_demand, spot = group.bought(nodes)
-    dearest = max(one.on_demand_usd_per_hour for one in offers)
-    traded = max(
-        one.on_demand_usd_per_hour if one.spot_usd_per_hour is None else one.spot_usd_per_hour
-        for one in offers
+def _costs(
+    cluster: NamedCluster, groups: tuple[SeenGroup, ...], changed: SeenGroup, version: str
+) -> Costs:
+    fresh = fresh_prices(cluster.region)
+
+    def whole(sizes: Callable[[SeenGroup], int], seen: tuple[SeenGroup, ...]) -> float | None:
+        nodes = total_usd(instances_usd(cluster.region, one, sizes(one), fresh) for one in seen)
+        return None if nodes is None else nodes + control_plane_usd(version)
+
+    after = tuple(changed if one.asg == changed.asg else one for one in groups)
+    return Costs(
+        idle=whole(lambda one: one.min_size, after),
+        most=whole(lambda one: one.max_size, after),
+        old_idle=whole(lambda one: one.min_size, groups),
+        old_most=whole(lambda one: one.max_size, groups),
+        dates=catalog.price_dates(cluster.region, fresh),
     )
-    return on_demand * dearest + spot * traded
+
+
+def budget_of(cluster: NamedCluster) -> float | None:
+    """Return budget.maxUsdPerHour of the policy beside the cluster's file, None without one.
+
+    Raises:
+        InputError: the files cannot be read.
+    """
+    if cluster.inputs is None:
+        return None
+    policy = load(cluster.inputs).policy
+    return None if policy is None else policy.max_usd_per_hour
 
 
 def _differing_file(cluster: NamedCluster, group: str, bounds: tuple[int, int]) -> str:

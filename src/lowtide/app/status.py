@@ -16,6 +16,7 @@ from lowtide.app.cluster_named import NamedCluster
 from lowtide.app.files import load
 from lowtide.app.inside import connected_to
 from lowtide.app.kubeconfig import no_such_cluster
+from lowtide.app.live_costs import control_plane_usd
 from lowtide.app.price_cache import fresh_prices
 from lowtide.aws.live.account import Account
 from lowtide.aws.live.eks import LiveCluster, find_cluster
@@ -33,8 +34,6 @@ from lowtide.model.node_groups import SeenGroup
 
 #: For so long spot prices are taken for those of now.
 _SPOT_KEPT_S = 300.0
-#: Where the minor is none that the catalog knows.
-_CONTROL_PLANE = "control-plane"
 
 
 class StatusReader:
@@ -87,7 +86,7 @@ class StatusReader:
             version=found.version,
             ours=found.is_ours,
             groups=groups,
-            control_plane_usd_per_hour=_control_plane_usd(found.version),
+            control_plane_usd_per_hour=control_plane_usd(found.version),
             price_dates=self._dates,
         )
 
@@ -143,11 +142,3 @@ class StatusReader:
 def _resolved(cluster: NamedCluster) -> ResolvedCluster | None:
     """Return the cluster by its file, None without one or where the file has errors: what runs is told all the same."""
     return None if cluster.inputs is None else load(cluster.inputs).cluster
-
-
-def _control_plane_usd(version: str) -> float:
-    try:
-        known = catalog.kubernetes_version(version)
-    except InputError:
-        return catalog.service_prices()[_CONTROL_PLANE]
-    return catalog.control_plane_usd_per_hour(known, "STANDARD")

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import click
 
 from lowtide.cli.cluster_options import Which, cluster_options
-from lowtide.cli.confirm import confirmed
+from lowtide.cli.confirm import confirmed, refuse_above
 from lowtide.cli.options import debug_option, output_option, yes_option
 from lowtide.cli.output import emit, is_for_people, say, say_next, show
 from lowtide.cli.verb import Verb
-from lowtide.model.errors import InputError
+from lowtide.model.errors import ChecksFailed, InputError
 
 if TYPE_CHECKING:
     from lowtide.app.scale import Scaling
@@ -31,12 +31,24 @@ It asks before more can be spent than before; --yes says it beforehand.
 @click.argument("nodegroup")
 @click.option("--min", "min_size", type=click.IntRange(min=0), help="The least number of nodes.")
 @click.option("--max", "max_size", type=click.IntRange(min=0), help="The most nodes.")
+@click.option(
+    "--max-usd-per-hour",
+    "limit",
+    type=click.FloatRange(min=0),
+    help="Refuse what lets the cluster cost more.  [default: budget.maxUsdPerHour of lowtide.yaml]",
+)
 @cluster_options
 @yes_option
 @output_option
 @debug_option
 def scale(
-    *, nodegroup: str, min_size: int | None, max_size: int | None, which: Which, yes: bool
+    *,
+    nodegroup: str,
+    min_size: int | None,
+    max_size: int | None,
+    limit: float | None,
+    which: Which,
+    yes: bool,
 ) -> None:
     """Set the least and the most nodes of a node group.
 
@@ -52,11 +64,13 @@ def scale(
         )
     from lowtide.app.scale import carry_out, plan_scaling
 
+    cluster = which.cluster()
     wanted = plan_scaling(
-        which.cluster(), nodegroup, min_size=min_size, max_size=max_size, profile=which.profile
+        cluster, nodegroup, min_size=min_size, max_size=max_size, profile=which.profile
     )
     if not wanted.changes_nothing:
         if wanted.may_cost_more:
+            _refuse_above(wanted, limit)
             confirmed(_shown(wanted), "Change it?", yes=yes)
         else:
             say(_shown(wanted))
@@ -64,8 +78,26 @@ def scale(
     _tell(wanted)
 
 
+def _refuse_above(wanted: Scaling, limit: float | None) -> None:
+    """Refuse what may cost more than the limit; where no price is known nobody can say that it does not."""
+    from lowtide.app.scale import budget_of
+
+    source = "--max-usd-per-hour" if limit is not None else "budget.maxUsdPerHour"
+    allowed = budget_of(wanted.cluster) if limit is None else limit
+    most = wanted.costs.most
+    if most is not None:
+        refuse_above(allowed, most, source=source)
+    elif allowed is not None:
+        raise ChecksFailed(
+            "What the cluster would cost at its maximum is not known",
+            where=source,
+            why=f"the limit is ${allowed:.2f}, and a price of an instance type is missing",
+            fix=f"lowtide prices refresh --region {wanted.cluster.region} asks AWS",
+        )
+
+
 def _shown(wanted: Scaling) -> str:
-    from lowtide.report.wording import price_dates_text, usd_text
+    from lowtide.report.wording import price_dates_text
 
     group, identity = wanted.group, wanted.identity
     bounds = f"{group.min_size} to {group.max_size} nodes -> {wanted.min_size} to {wanted.max_size} nodes"
@@ -75,14 +107,22 @@ def _shown(wanted: Scaling) -> str:
     ]
     if wanted.desired != group.desired:
         lines.append(f"it wants {group.desired} nodes now, and will want {wanted.desired}")
-    if wanted.usd_per_hour is None or wanted.old_usd_per_hour is None:
-        lines.append(f"no price is known of {', '.join(group.types) or 'its types'}")
-    else:
-        lines.append(
-            f"its instances at their most: {usd_text(wanted.old_usd_per_hour)} -> {usd_text(wanted.usd_per_hour)} an hour"
-            f" ({price_dates_text(wanted.price_dates)})"
-        )
+    costs = wanted.costs
+    lines += [
+        _cost_line("with every group at its minimum", costs.old_idle, costs.idle),
+        _cost_line("with every group at its maximum", costs.old_most, costs.most),
+        f"control plane and instances; {price_dates_text(costs.dates)}",
+    ]
     return "\n".join(lines)
+
+
+def _cost_line(when: str, old: float | None, new: float | None) -> str:
+    from lowtide.report.wording import usd_text
+
+    if old is None or new is None:
+        return f"{when}: no price is known of some of the types"
+    change = usd_text(new) if old == new else f"{usd_text(old)} -> {usd_text(new)}"
+    return f"{when}: {change} an hour"
 
 
 def _tell(wanted: Scaling) -> None:
@@ -102,7 +142,10 @@ def _tell(wanted: Scaling) -> None:
                     "max": wanted.max_size,
                     "desired": wanted.desired,
                 },
-                "usd_per_hour_at_maximum": wanted.usd_per_hour,
+                "cluster_usd_per_hour": {
+                    "at_minimum": wanted.costs.idle,
+                    "at_maximum": wanted.costs.most,
+                },
                 "file_differs": wanted.file or None,
             }
         )
