@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import ssl
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from lightkube.core.exceptions import ApiError
 from lightkube.generic_resource import create_global_resource, create_namespaced_resource
 from lightkube.types import PatchType
 
+from lowtide.kube.live.decoding import prepared
 from lowtide.kube.live.kinds import Kind, kind_of
 from lowtide.kube.live.subresources import eviction, token_request
 from lowtide.kube.live.transport import ClosingTransport
@@ -37,6 +39,7 @@ JsonPatch = list[Object]
 MANAGER = "lowtide"
 
 _TIMEOUT_S = 15.0
+_MAKING = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -310,10 +313,15 @@ def _tls(config: SingleConfig) -> ssl.SSLContext:
     return verify_cluster(config.cluster, config.user, config.abs_file, trust_env=False)
 
 
-@functools.cache
 def _resource(kind: Kind) -> Any:
+    with _MAKING:  # lightkube takes one class for a kind: no second thread may make another
+        return _made(kind)
+
+
+@functools.cache
+def _made(kind: Kind) -> Any:
     make = create_namespaced_resource if kind.namespaced else create_global_resource
-    return make(kind.group, kind.version, kind.name, kind.plural)
+    return prepared(make(kind.group, kind.version, kind.name, kind.plural))
 
 
 def _status(kind: Kind) -> Any:
