@@ -78,7 +78,7 @@ def _show_live(inputs: Inputs, profile: str | None) -> None:
     if not is_for_people():
         emit({**plan_json(prepared.plan), "live": live_plan_json(prepared.live)})
         return
-    show(f"{live_plan_text(prepared.live)}\n\n{cost_text(prepared.plan.cost)}")
+    show(f"{live_plan_text(prepared.live)}\n\n{cost_text(prepared.plan)}")
 
 
 def _show_plan(inputs: Inputs) -> None:

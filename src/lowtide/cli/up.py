@@ -185,7 +185,7 @@ def _ask(prepared: Prepared, limit: float | None, *, yes: bool) -> None:
     if live.is_nothing and not prepared.wish.with_proof:
         say(f"{live.cluster}: no stack and no object would change.")
         return
-    shown = f"{live_plan_text(live)}\n\n{cost_text(cost)}"
+    shown = f"{live_plan_text(live)}\n\n{cost_text(prepared.plan)}"
     question = f"Do this to cluster {live.cluster} in account {live.account}?"
     confirmed(shown, question, yes=yes)
 

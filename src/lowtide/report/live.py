@@ -13,9 +13,9 @@ from lowtide.model.live_plan import (
     StackPlan,
     UpResult,
 )
-from lowtide.model.plan import PlanCost
+from lowtide.model.plan import Plan
 from lowtide.model.stacks import ResourceChange
-from lowtide.report.wording import count_text, printable, usd_text
+from lowtide.report.wording import count_text, price_dates_text, printable, usd_text
 
 UP_SCHEMA = "lowtide.up/v1"
 _SIGNS = {"Add": "+", "Remove": "-", "Modify": "~", "Import": "+", "Dynamic": "?"}
@@ -35,10 +35,13 @@ def live_plan_text(plan: LivePlan) -> str:
     return "\n".join(map(printable, lines))
 
 
-def cost_text(cost: PlanCost) -> str:
-    """Return what a cluster costs an hour, idle and at most, on one line."""
+def cost_text(plan: Plan) -> str:
+    """Return what a cluster costs an hour, idle and at most, and below it how old the prices are."""
+    cost = plan.cost
     idle, most = usd_text(cost.idle_usd_per_hour), usd_text(cost.worst_case_usd_per_hour)
-    return f"It costs {idle} an hour while idle, and {most} with every group at its maximum."
+    dated = price_dates_text(plan.cluster.price_dates, plan.today)
+    costs = f"It costs {idle} an hour while idle, and {most} with every group at its maximum."
+    return f"{costs}\n({dated})" if dated else costs
 
 
 def _action_text(one: StackPlan) -> str:

@@ -89,6 +89,8 @@ def comparison_text(compared: Sequence[tuple[str, Simulation]], *, width: int, c
         blocks += [_comparison(compared[start : start + fitting], best), line()]
     if best is not None:
         blocks.append(line("* the cheapest of those that ran the most pods", "dim"))
+    dated = dict.fromkeys(price_dates_text(one.price_dates) for _, one in compared)
+    blocks += [line(one, "dim") for one in dated if one]
     return _drawn([*blocks, *_all_notices(compared)], width=width, color=color)
 
 
