@@ -89,6 +89,21 @@ def test_a_quota_of_zero_fails_with_the_command(cloud: Cloud, lowtide: Lowtide, 
     assert "--quota-code L-3819A6DF --desired-value 16" in ran.out
 
 
+def test_a_quota_that_the_account_never_changed_is_the_default(
+    cloud: Cloud, lowtide: Lowtide, file: str
+) -> None:
+    cloud.fault(
+        kind="error",
+        code="NoSuchResourceException",
+        service="service-quotas",
+        operation="GetServiceQuota",
+    )
+    code, document = live(lowtide)
+    assert code == 3
+    quotas = {one["code"]: one["vcpus"] for one in document["account"]["quotas"]}
+    assert quotas == {"L-1216C47A": 5.0, "L-3819A6DF": 0.0}
+
+
 def test_running_instances_of_others_count_against_a_quota(
     cloud: Cloud, lowtide: Lowtide, file: str
 ) -> None:

@@ -35,6 +35,7 @@ class Account:
     region: str
     profile: str | None = None
     _clients: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    _sessions: list[Any] = field(default_factory=list, repr=False, compare=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
 
     def client(self, service: str) -> Any:
@@ -45,8 +46,10 @@ class Account:
         """
         with self._lock:  # boto3 clients may be shared between threads, making one may not
             if service not in self._clients:
+                if not self._sessions:
+                    self._sessions.append(session.open_session(self.region, self.profile))
                 self._clients[service] = session.client(
-                    service, region=self.region, profile=self.profile
+                    service, region=self.region, session=self._sessions[0]
                 )
             return self._clients[service]
 

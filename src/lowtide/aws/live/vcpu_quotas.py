@@ -10,6 +10,7 @@ from collections.abc import Callable
 from lowtide.aws.live.account import Account
 from lowtide.aws.live.paging import pages
 from lowtide.aws.live.session import ask
+from lowtide.model.errors import AwsError
 from lowtide.model.names import CLUSTER_TAG
 
 #: States in which an instance counts (EC2 user guide, "On-Demand Instance quotas").
@@ -18,14 +19,19 @@ _PAGE = 1000
 
 
 def allowed_vcpus(account: Account, code: str) -> float:
-    """Return the value of a quota of EC2.
+    """Return the value of a quota of EC2: the account's own, or AWS's default where the account never had another.
 
     Raises:
         AwsError: there is no such quota, AWS refused, or could not be reached.
     """
-    answer = ask(
-        account.client("service-quotas").get_service_quota, ServiceCode="ec2", QuotaCode=code
-    )
+    quotas = account.client("service-quotas")
+    asked = {"ServiceCode": "ec2", "QuotaCode": code}
+    try:
+        answer = ask(quotas.get_service_quota, **asked)
+    except AwsError as error:
+        if error.code != "NoSuchResourceException":
+            raise
+        answer = ask(quotas.get_aws_default_service_quota, **asked)
     return float(answer["Quota"]["Value"])
 
 
