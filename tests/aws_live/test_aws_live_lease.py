@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 
 from lowtide.aws.live.account import Account
 from lowtide.aws.live.lease import Holder, Lease, LeaseHeld, LeaseLost, read_leases
+from lowtide.model.errors import AwsError
 
 START = dt.datetime(2026, 11, 24, 12, tzinfo=dt.UTC)
 
@@ -159,6 +160,24 @@ def test_a_late_one_with_an_old_number_steps_back(parameters: Parameters) -> Non
         _lease(parameters, "ada")._try()
     assert "user/cid" in raised.value.why
     assert list(parameters.kept) == ["/lowtide/tide/lease/1"]
+
+
+@pytest.mark.parametrize("at", [1, 2, 3, 4])
+def test_a_lease_that_fails_while_it_is_taken_or_given_back_leaves_nothing(
+    at: int, parameters: Parameters
+) -> None:
+    def fail(call: int) -> None:
+        if call == at:
+            raise ClientError({"Error": {"Code": "InternalFailure"}}, "X")
+
+    parameters.before = fail
+    try:
+        with _lease(parameters, "ada"):
+            pass
+    except AwsError:
+        pass
+    assert parameters.calls >= at
+    assert parameters.kept == {}
 
 
 def test_a_lease_is_renewed_while_it_is_held(parameters: Parameters) -> None:

@@ -30,6 +30,8 @@ LIFE_S = 120.0
 #: A lease is renewed that many times in its life.
 _RENEWALS = 4
 _TRIES = 5
+#: What cannot be given back in that many tries expires.
+_GIVE_BACK_TRIES = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,8 +118,13 @@ class Lease:
         self._ended.set()
         if self._renewer.ident is not None:
             self._renewer.join()
-        with contextlib.suppress(AwsError):
-            self._delete([self._number])
+        self._give_back()
+
+    def _give_back(self) -> None:
+        for _ in range(_GIVE_BACK_TRIES):
+            with contextlib.suppress(AwsError):
+                self._delete([self._number])
+                return
 
     def check(self) -> None:
         """Do nothing while the lease is ours; to be called before anything is changed.
@@ -138,13 +145,19 @@ class Lease:
         if not self._make(number):
             return False
         self._number = number
-        others = [one for one in read_leases(self._api, self._path) if one.number != number]
-        living = [one for one in others if self._is_living(one)]
-        if living:
-            self._delete([number])
-            raise self._held(living[0])
-        self._delete([one.number for one in others])
+        try:
+            self._refuse_others(number)
+        except BaseException:
+            self._give_back()  # nobody would renew it
+            raise
         return True
+
+    def _refuse_others(self, number: int) -> None:
+        others = [one for one in read_leases(self._api, self._path) if one.number != number]
+        for one in others:
+            if self._is_living(one):
+                raise self._held(one)
+        self._delete([one.number for one in others])
 
     def _is_living(self, found: Found) -> bool:
         return found.left_s > 0 and not self._is_dead(found.holder)

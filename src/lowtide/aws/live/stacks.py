@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lowtide.aws.live.account import Account
+from lowtide.aws.live.paging import pages
 from lowtide.aws.live.session import ask
 from lowtide.model import names
 from lowtide.model.errors import AwsError
@@ -98,6 +99,14 @@ class Stacks:
                 return
             token = {"NextToken": page["NextToken"]}
 
+    def had(self, name: str) -> bool:
+        """Return whether there was a stack of that name; CloudFormation remembers for 90 days."""
+        return any(
+            one["StackName"] == name
+            for page in pages(self._api.list_stacks, StackStatusFilter=["DELETE_COMPLETE"])
+            for one in page["StackSummaries"]
+        )
+
     def look(self, name: str) -> LiveStack | None:
         """Return a stack by its name or id, None where there is none; a deleted one is found by its id."""
         try:
@@ -129,14 +138,19 @@ class Stacks:
         return str(answer["StackId"])
 
     def ask_change(self, request: StackRequest, *, name: str = CHANGE_SET) -> str:
-        """Ask for a change set of an existing stack and return its id."""
-        answer = ask(
-            self._api.create_change_set,
-            **request.words(),
-            ChangeSetName=name,
-            ChangeSetType="UPDATE",
-            ClientToken=_token(),
-        )
+        """Ask for a change set of an existing stack and return its id, or its name where the id was lost on the way."""
+        try:
+            answer = ask(
+                self._api.create_change_set,
+                **request.words(),
+                ChangeSetName=name,
+                ChangeSetType="UPDATE",
+                ClientToken=_token(),
+            )
+        except AwsError as error:
+            if error.code != "AlreadyExistsException":
+                raise
+            return name  # the answer of an earlier try was lost; callers look before they ask
         return str(answer["Id"])
 
     def change(self, stack: str, *, name: str = CHANGE_SET) -> LiveChange | None:
