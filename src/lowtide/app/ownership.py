@@ -20,6 +20,7 @@ def refuse_others(
     wanted: Collection[str],
     stacks: Iterable[LiveStack],
     found: LiveCluster | None,
+    deletes: bool = False,
 ) -> None:
     """Refuse a name that somebody else uses.
 
@@ -29,6 +30,7 @@ def refuse_others(
         wanted: names of the stacks that lowtide would have.
         stacks: all stacks of the region.
         found: the EKS cluster of that name.
+        deletes: whether what is wanted is its deletion, for the words of what to do instead.
 
     Raises:
         InputError: the name belongs to eksctl, or to somebody else; nothing was touched.
@@ -37,12 +39,12 @@ def refuse_others(
     theirs = next((one for one in known if _is_of_eksctl(one, cluster)), None)
     if theirs is not None or (found is not None and found.is_of_eksctl):
         where = theirs.name if theirs is not None else f"EKS cluster {cluster}"
-        raise _of_eksctl(cluster, region, where)
+        raise _of_eksctl(cluster, region, where, deletes=deletes)
     for one in known:
         if one.name in wanted and one.owner != cluster:
-            raise _of_somebody(f"stack {one.name}", cluster)
+            raise _of_somebody(f"stack {one.name}", cluster, deletes=deletes)
     if found is not None and not found.is_ours:
-        raise _of_somebody(f"EKS cluster {cluster}", cluster)
+        raise _of_somebody(f"EKS cluster {cluster}", cluster, deletes=deletes)
 
 
 def own_stacks(cluster: str, stacks: Iterable[LiveStack]) -> dict[str, LiveStack]:
@@ -57,20 +59,25 @@ def _is_of_eksctl(stack: LiveStack, cluster: str) -> bool:
     )
 
 
-def _of_eksctl(cluster: str, region: str, where: str) -> InputError:
+def _of_eksctl(cluster: str, region: str, where: str, *, deletes: bool) -> InputError:
+    place = f"--name {cluster} --region {region}"
+    other = f"give metadata.name another name, or go on with: eksctl get cluster {place}"
     return InputError(
         f"Cluster {cluster} in {region} was made by eksctl and is left alone",
         where=where,
         why=f"it carries eksctl's name or tag {names.EKSCTL_CLUSTER}",
-        fix=f"give metadata.name another name, or go on with: eksctl get cluster --name {cluster} --region {region}",
+        fix=f"eksctl delete cluster {place}" if deletes else other,
     )
 
 
-def _of_somebody(what: str, cluster: str) -> InputError:
+def _of_somebody(what: str, cluster: str, *, deletes: bool) -> InputError:
+    other = (
+        "give metadata.name another name; a stack that was deployed from rendered files gets the tag by "
+        "`aws cloudformation deploy` with --tags, as the rendered README.md has it"
+    )
     return InputError(
         f"There is a {what} already that lowtide did not make",
         where=what,
         why=f"it has no tag {names.CLUSTER_TAG}={cluster}",
-        fix="give metadata.name another name; a stack that was deployed from rendered files gets the tag by "
-        "`aws cloudformation deploy` with --tags, as the rendered README.md has it",
+        fix="delete it with what made it" if deletes else other,
     )

@@ -34,6 +34,7 @@ VERBS = {
         "Make the cluster kubectl's current context.",
     ),
     "up": ("lowtide.cli.up:up", "Create the cluster, or bring it to what its file says."),
+    "down": ("lowtide.cli.down:down", "Delete the cluster, and prove that nothing is left."),
     "prices": ("lowtide.cli.prices:prices", "Instance types with their GPUs and prices."),
     "local": ("lowtide.cli.local:local", "EKS in a box, on this machine."),
     "demo": ("lowtide.cli.simulate:demo", "Simulate the example that comes with lowtide."),

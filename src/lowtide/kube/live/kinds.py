@@ -36,12 +36,14 @@ EVENT = Kind("", "v1", "Event", "events")
 CONFIG_MAP = Kind("", "v1", "ConfigMap", "configmaps")
 SECRET = Kind("", "v1", "Secret", "secrets")
 SERVICE = Kind("", "v1", "Service", "services")
+PERSISTENT_VOLUME = Kind("", "v1", "PersistentVolume", "persistentvolumes", namespaced=False)
 SERVICE_ACCOUNT = Kind("", "v1", "ServiceAccount", "serviceaccounts")
 DEPLOYMENT = Kind("apps", "v1", "Deployment", "deployments")
 REPLICA_SET = Kind("apps", "v1", "ReplicaSet", "replicasets")
 STATEFUL_SET = Kind("apps", "v1", "StatefulSet", "statefulsets")
 DAEMON_SET = Kind("apps", "v1", "DaemonSet", "daemonsets")
 JOB = Kind("batch", "v1", "Job", "jobs")
+INGRESS = Kind("networking.k8s.io", "v1", "Ingress", "ingresses")
 BUDGET = Kind("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets")
 PRIORITY_CLASS = Kind("scheduling.k8s.io", "v1", "PriorityClass", "priorityclasses", False)
 LEASE = Kind("coordination.k8s.io", "v1", "Lease", "leases")
@@ -62,12 +64,14 @@ KNOWN: Mapping[tuple[str, str], Kind] = {
         CONFIG_MAP,
         SECRET,
         SERVICE,
+        PERSISTENT_VOLUME,
         SERVICE_ACCOUNT,
         DEPLOYMENT,
         REPLICA_SET,
         STATEFUL_SET,
         DAEMON_SET,
         JOB,
+        INGRESS,
         BUDGET,
         PRIORITY_CLASS,
         LEASE,
