@@ -1,0 +1,62 @@
+"""The question before anything is spent or deleted, and the lines that tell what happens."""
+
+from __future__ import annotations
+
+import click
+import pytest
+
+from lowtide.cli.confirm import confirmed, refuse_above
+from lowtide.cli.telling import Teller
+from lowtide.model.errors import ChecksFailed, InputError
+from lowtide.model.live_plan import Progress
+
+
+class Terminal:
+    """A terminal at which somebody types."""
+
+    def __init__(self, answer: str) -> None:
+        self._answer = answer
+
+    def isatty(self) -> bool:
+        return True
+
+    def readline(self, *_: int) -> str:
+        return self._answer + "\n"
+
+
+def _asked(answer: str | None, monkeypatch: pytest.MonkeyPatch, *, yes: bool = False) -> None:
+    @click.command()
+    def verb() -> None:
+        if answer is not None:
+            monkeypatch.setattr("sys.stdin", Terminal(answer))
+        confirmed("what would happen", "Do it?", yes=yes)
+
+    verb.main([], standalone_mode=False)
+
+
+def test_yes_is_taken_from_the_flag_or_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    _asked(None, monkeypatch, yes=True)
+    _asked("y", monkeypatch)
+
+
+@pytest.mark.parametrize("answer", ["n", "", None])
+def test_anything_else_is_no(answer: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError) as raised:
+        _asked(answer, monkeypatch)
+    assert ("--yes" in raised.value.fix) == (answer is None)
+
+
+def test_a_limit_refuses_what_may_cost_more() -> None:
+    refuse_above(None, 100.0, source="x")
+    refuse_above(2.0, 2.0, source="x")
+    with pytest.raises(ChecksFailed) as raised:
+        refuse_above(2.0, 2.01, source="--max-usd-per-hour")
+    assert raised.value.where == "--max-usd-per-hour"
+
+
+def test_what_happens_is_told_with_the_time_since_the_start(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Teller()(Progress(subject="s", status="CREATE_COMPLETE"))
+    Teller(quiet=True)(Progress(subject="s", status="CREATE_COMPLETE"))
+    assert capsys.readouterr().err == "  0m00s  s: CREATE_COMPLETE\n"
