@@ -2,7 +2,7 @@
 PYTEST = .venv/bin/python -m pytest
 SCENARIOS ?= 01 02 03 05 06 07 08 22
 
-.PHONY: demo binaries test slow lint format bench conformance conformance-local setup clean
+.PHONY: demo binaries test slow lint format bench conformance conformance-local chaos setup clean
 
 demo:
 	@scripts/setup report
@@ -41,6 +41,10 @@ conformance: setup
 
 conformance-local: binaries
 	@.venv/bin/python -m tests.conformance_local $(VARIANTS)
+
+# SIGKILL at every call of `up` and `down`: about two hours, and broken off it goes on. SAMPLE=20 takes so many, drawn by the commit.
+chaos: binaries
+	@.venv/bin/python -m tests.chaos $(if $(SAMPLE),--sample $(SAMPLE))
 
 clean:
 	rm -rf .venv .venv-checkov .mypy_cache .ruff_cache .pytest_cache .coverage build dist
