@@ -69,6 +69,24 @@ class Deck:
         )
 
 
+def has_node(cluster: Cluster) -> bool:
+    """Make a node without an instance, and say whether it is Ready.
+
+    The box removes such nodes once, when it has looked at a cluster that has just come up: it is made again then.
+    """
+    from lowtide.kube.live.kinds import NODE
+
+    found = cluster.get(NODE, "general")
+    if found is not None:
+        ready = [one["status"] for one in found["status"]["conditions"] if one["type"] == "Ready"]
+        return ready == ["True"]
+    amounts = {"cpu": "4", "memory": "8Gi", "pods": "50"}
+    metadata = {"name": "general", "annotations": {"kwok.x-k8s.io/node": "fake"}}
+    status = {"capacity": amounts, "allocatable": amounts, "conditions": []}
+    cluster.create({"apiVersion": "v1", "kind": "Node", "metadata": metadata, "status": status})
+    return False
+
+
 @pytest.fixture(scope="module")
 def deck(tmp_path_factory: pytest.TempPathFactory, binaries: Binaries) -> Iterator[Deck]:
     """A box whose cluster has one node and the access that ``render`` writes for an autoscaler."""
@@ -107,16 +125,5 @@ def deck(tmp_path_factory: pytest.TempPathFactory, binaries: Binaries) -> Iterat
         with Cluster.connect(config) as cluster:
             for one in cluster_autoscaler.access():
                 cluster.apply(dict(one))
-            amounts = {"cpu": "4", "memory": "8Gi", "pods": "50"}
-            cluster.create(
-                {
-                    "apiVersion": "v1",
-                    "kind": "Node",
-                    "metadata": {
-                        "name": "general",
-                        "annotations": {"kwok.x-k8s.io/node": "fake"},
-                    },
-                    "status": {"capacity": amounts, "allocatable": amounts},
-                }
-            )
+            wait_for(lambda: has_node(cluster))
             yield Deck(serving, cluster, folder)

@@ -146,6 +146,14 @@ def test_a_misspelt_flag_ends_it_in_a_crash_loop_that_kubectl_shows(deck: Deck) 
     assert back_off == "Back-off restarting failed container cluster-autoscaler"
 
 
+def test_a_pod_in_a_crash_loop_goes_when_it_is_deleted(deck: Deck) -> None:
+    deck.deploy("--no-such-flag")
+    wait_for(lambda: state(deck) == "CrashLoopBackOff")
+    deck.deploy("--no-such-flag", replicas=0)
+    wait_for(lambda: pods(deck) == [], within_s=20)
+    assert deck.running() is None
+
+
 def test_a_killed_process_is_started_again_and_its_pod_says_how_often(deck: Deck) -> None:
     deck.deploy(DISCOVERY, "--v=6")
     first = running(deck, "--v=6")["pid"]
