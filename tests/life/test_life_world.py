@@ -14,6 +14,7 @@ from lowtide.app.converging import Convergence, Goal, Hooks
 from lowtide.app.design import design
 from lowtide.app.files import Inputs
 from lowtide.app.patience import Patience
+from lowtide.app.sizes import changed_sizes, restore_size
 from lowtide.app.up_plan import Prepared, Wish, prepare
 from lowtide.aws.live.account import Account
 from lowtide.aws.live.finishing import failed_launch, finish, live_group, managed_name
@@ -237,3 +238,27 @@ def test_stacks_that_were_deployed_from_rendered_files_are_taken_over_without_re
     assert {kind for lines in drastic.values() for _, _, kind in lines} <= {"Conditional"}
     _made(taken)
     assert _prepare().live.is_nothing
+
+
+def test_sizes_that_were_changed_beside_the_file_are_shown_and_set_back(mixed: Serving) -> None:
+    prepared = _prepare()
+    _made(prepared)
+    account = prepared.account
+    managed = managed_name(account, "mixed", "gpu-managed")
+    api = account.client("autoscaling")
+    for name in (managed, "lowtide-mixed-nodegroup-gpu-auto"):
+        api.update_auto_scaling_group(AutoScalingGroupName=name, MinSize=0, MaxSize=0)
+    again = _prepare()
+    assert not again.live.is_nothing
+    assert {(one.group, one.seen, one.wanted) for one in again.live.sizes} == {
+        ("gpu-auto", (0, 0), (0, 2)),
+        ("gpu-managed", (0, 0), (0, 2)),
+    }
+    for stack in again.world.requests:
+        restore_size(account, again.designed, stack)
+    patience = Patience(60, "")
+    while changed_sizes(account, again.designed, tuple(again.world.requests)):
+        patience.pause("sizes")
+    group = live_group(account, managed)
+    assert group is not None
+    assert group.bounds == (0, 2)

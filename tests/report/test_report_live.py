@@ -10,6 +10,7 @@ from lowtide.model.live_plan import (
     ObjectDiff,
     Progress,
     Proof,
+    SizeDrift,
     StackAction,
     StackPlan,
     StackResult,
@@ -50,6 +51,7 @@ PLAN = LivePlan(
         StackPlan(name="s-busy", action=StackAction.FOLLOW, why="UPDATE_IN_PROGRESS"),
         StackPlan(name="s-gone", action=StackAction.DELETE),
     ),
+    sizes=(SizeDrift(group="gpu", seen=(0, 0), wanted=(0, 10)),),
     drift=(ImageDrift(stack="s-same", kept="ami-1", newer="ami-2", source="/x"),),
     objects=(
         ObjectDiff(kind="Deployment", name="a", is_new=False, paths=("spec.replicas",)),
@@ -73,6 +75,9 @@ Account 1, us-east-1, as arn:aws:iam::1:user/ada
 
 WARNING: 3 resources would or may be replaced or deleted, with what is in them
 WARNING: nodes of s-gone end, whatever runs on them
+
+Sizes that were changed beside the file, and are set back
+  gpu: 0 to 0 nodes -> 0 to 10
 
 Newer node images (nodes keep theirs; --refresh-amis takes the new ones for new nodes)
   s-same: ami-1 -> ami-2
@@ -106,6 +111,7 @@ def test_a_live_plan_for_programs_says_the_same() -> None:
     assert said["image_drift"] == [
         {"stack": "s-same", "kept": "ami-1", "newer": "ami-2", "source": "/x"}
     ]
+    assert said["sizes"] == [{"group": "gpu", "seen": [0, 0], "wanted": [0, 10]}]
     assert said["objects"][1] == {"kind": "ServiceAccount", "name": "b", "new": True, "paths": []}
 
 

@@ -11,13 +11,13 @@ from functools import partial
 
 from lowtide.app.design import Design
 from lowtide.app.patience import Patience, patiently
+from lowtide.app.sizes import asg_name
 from lowtide.aws.live.account import Account
 from lowtide.aws.live.eks import LiveCluster, Tokens, find_cluster
-from lowtide.aws.live.finishing import LiveGroup, failed_launch, live_group, managed_name
+from lowtide.aws.live.finishing import LiveGroup, failed_launch, live_group
 from lowtide.aws.templates.cfn import stack_name
 from lowtide.aws.templates.identity import account as account_of
 from lowtide.aws.templates.identity import identity_names
-from lowtide.aws.templates.nodes import group_name
 from lowtide.kube.addons import default_addons, termination_handler
 from lowtide.kube.addons.accounts import account_manifests, waiting_for_role, with_identities
 from lowtide.kube.live import kinds, rollout
@@ -143,13 +143,7 @@ def _due(group: NodeGroup, live: LiveGroup | None) -> int:
 
 def _asg_names(account: Account, designed: Design) -> dict[str, str]:
     """Return the name of each group's Auto Scaling group."""
-    cluster = designed.cluster
-    return {
-        one.name: managed_name(account, cluster.name, one.name)
-        if one.managed
-        else group_name(cluster, one)
-        for one in cluster.node_groups
-    }
+    return {one.name: asg_name(account, designed, one) for one in designed.cluster.node_groups}
 
 
 def wait_for_rollouts(

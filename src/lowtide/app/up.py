@@ -21,6 +21,7 @@ from lowtide.app.inside import (
 )
 from lowtide.app.patience import Patience, patiently
 from lowtide.app.proving import Proving, prove
+from lowtide.app.sizes import restore_size
 from lowtide.app.up_plan import Prepared
 from lowtide.app.world import World
 from lowtide.aws.live.eks import find_cluster
@@ -153,11 +154,18 @@ class _Run:
         return self._cluster
 
     def _finish_group(self, stack: str) -> None:
+        """Do what CloudFormation cannot, and set back what was changed beside it; all of it can be done twice."""
         made = self._designed.stack(stack)
-        if made is not None and made.finish is not None:
-            self._before_act()
-            # It can be done twice, so that a lost answer is no trouble either.
+        if made is None:
+            return
+        self._before_act()
+        if made.finish is not None:
             patiently(self._patience, partial(finish, self._account, self._name, made.finish))
+        restore = partial(restore_size, self._account, self._designed, stack)
+        drift = patiently(self._patience, restore)
+        if drift is not None:
+            least, most = drift.wanted
+            self._tell(Progress(subject=drift.group, status=f"has {least} to {most} nodes again"))
 
     def _protect(self) -> None:
         """Let nobody delete the cluster's stack by mistake, now that it is whole."""

@@ -15,6 +15,7 @@ from lowtide.app.inside import connected_to, live_objects
 from lowtide.app.patience import Patience, patiently
 from lowtide.app.plan import plan_of
 from lowtide.app.preview import preview
+from lowtide.app.sizes import changed_sizes
 from lowtide.app.world import World, look_at
 from lowtide.aws.live.account import Account
 from lowtide.aws.live.stacks import Stacks
@@ -93,6 +94,9 @@ def prepare(
         stacks=stacks,
         drift=world.drift,
     )
+    same = [one.name for one in stacks if one.action is StackAction.NONE]
+    sizes = patiently(patience, partial(changed_sizes, account, designed, same))
+    live = replace(live, sizes=sizes)
     if with_objects:
         live = _with_objects(live, world, designed, wish)
     today = dt.datetime.now(tz=dt.UTC).date()

@@ -48,6 +48,15 @@ class ImageDrift:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SizeDrift:
+    """A node group whose bounds (least and most nodes) somebody has changed since its stack was; ``wanted`` are the file's."""
+
+    group: str
+    seen: tuple[int, int]
+    wanted: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectDiff:
     """A Kubernetes object that differs from what would be applied; ``paths`` are the fields, none for one that is not there."""
 
@@ -70,13 +79,15 @@ class LivePlan:
     caller: str
     stacks: tuple[StackPlan, ...]
     drift: tuple[ImageDrift, ...] = ()
+    sizes: tuple[SizeDrift, ...] = ()
     objects: tuple[ObjectDiff, ...] | None = None
     objects_unknown: str = ""
 
     @property
     def is_nothing(self) -> bool:
-        """Whether no stack and, as far as is known, no object would change."""
-        return all(one.action is StackAction.NONE for one in self.stacks) and not self.objects
+        """Whether no stack, no size and, as far as is known, no object would change."""
+        same = all(one.action is StackAction.NONE for one in self.stacks)
+        return same and not self.sizes and not self.objects
 
     def drastic(self, stack: str) -> frozenset[tuple[str, str, str]]:
         """Return what a stack's change set would take away or replace: logical id, action, replacement."""

@@ -30,6 +30,7 @@ def live_plan_text(plan: LivePlan) -> str:
         lines.append(f"  {one.name}: {_action_text(one)}")
         lines += (f"      {_change_text(change)}" for change in one.changes)
     lines += _warning_lines(plan)
+    lines += _size_lines(plan)
     lines += _drift_lines(plan)
     lines += _object_lines(plan)
     return "\n".join(map(printable, lines))
@@ -74,6 +75,16 @@ def _warning_lines(plan: LivePlan) -> Iterator[str]:
         yield f"WARNING: nodes of {', '.join(deleted)} end, whatever runs on them"
 
 
+def _size_lines(plan: LivePlan) -> Iterator[str]:
+    if not plan.sizes:
+        return
+    yield ""
+    yield "Sizes that were changed beside the file, and are set back"
+    for one in plan.sizes:
+        (least, most), (wanted_least, wanted_most) = one.seen, one.wanted
+        yield f"  {one.group}: {least} to {most} nodes -> {wanted_least} to {wanted_most}"
+
+
 def _drift_lines(plan: LivePlan) -> Iterator[str]:
     if not plan.drift:
         return
@@ -116,6 +127,10 @@ def live_plan_json(plan: LivePlan) -> dict[str, Any]:
                 "changes": [_change_json(change) for change in one.changes],
             }
             for one in plan.stacks
+        ],
+        "sizes": [
+            {"group": one.group, "seen": list(one.seen), "wanted": list(one.wanted)}
+            for one in plan.sizes
         ],
         "image_drift": [
             {"stack": one.stack, "kept": one.kept, "newer": one.newer, "source": one.source}

@@ -18,9 +18,10 @@ _KIND = "auto-scaling-group"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveGroup:
-    """An Auto Scaling group: how many instances it wants, and which are in service."""
+    """An Auto Scaling group: its bounds, how many instances it wants, and which are in service."""
 
     name: str
+    bounds: tuple[int, int]
     desired: int
     instances: tuple[str, ...]
 
@@ -83,7 +84,12 @@ def live_group(account: Account, name: str) -> LiveGroup | None:
         for one in raw.get("Instances", ())
         if one["LifecycleState"] == "InService"
     )
-    return LiveGroup(name=name, desired=raw["DesiredCapacity"], instances=tuple(in_service))
+    return LiveGroup(
+        name=name,
+        bounds=(raw["MinSize"], raw["MaxSize"]),
+        desired=raw["DesiredCapacity"],
+        instances=tuple(in_service),
+    )
 
 
 def failed_launch(account: Account, name: str) -> str:

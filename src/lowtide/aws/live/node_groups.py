@@ -49,23 +49,43 @@ def set_bounds(
     Raises:
         AwsError: AWS refused, or could not be reached.
     """
-    if not group.managed:
+    name = group.name if group.managed else ""
+    bounds = (smallest, largest)
+    move_bounds(account, cluster, bounds, asg=group.asg, managed=name, desired=group.desired)
+
+
+def move_bounds(
+    account: Account,
+    cluster: str,
+    bounds: tuple[int, int],
+    *,
+    asg: str,
+    managed: str,
+    desired: int,
+) -> None:
+    """Do the same for a group by the names of its Auto Scaling group and, where it is one, of its managed node group.
+
+    Raises:
+        AwsError: AWS refused, or could not be reached.
+    """
+    smallest, largest = bounds
+    if not managed:
         # AWS moves the desired capacity to the nearer bound by itself (API reference, UpdateAutoScalingGroup).
         ask(
             account.client("autoscaling").update_auto_scaling_group,
-            AutoScalingGroupName=group.asg,
+            AutoScalingGroupName=asg,
             MinSize=smallest,
             MaxSize=largest,
         )
         return
-    desired = min(max(group.desired, smallest), largest)
     sizes = {"minSize": smallest, "maxSize": largest}
-    if desired != group.desired:  # EKS refuses bounds that the present size is out of
-        sizes["desiredSize"] = desired
+    inside = min(max(desired, smallest), largest)
+    if inside != desired:  # EKS refuses bounds that the present size is out of
+        sizes["desiredSize"] = inside
     ask(
         account.client("eks").update_nodegroup_config,
         clusterName=cluster,
-        nodegroupName=group.name,
+        nodegroupName=managed,
         scalingConfig=sizes,
     )
 
