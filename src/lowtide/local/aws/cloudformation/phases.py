@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from contextlib import suppress
 
 from lowtide.local.aws.box import Box
 from lowtide.local.aws.cloudformation.engine import Ending, begin, cancel, running
@@ -230,7 +231,8 @@ def _update_taken_back(box: Box, stack: Stack, run: Run) -> None:
 
 def _rollback_cleaned(box: Box, stack: Stack, run: Run) -> None:
     said = "One or more resources could not be deleted." if run.is_failed else ""
-    stack.imports = imports_of(box, stack, stack.wanted)
+    with suppress(AwsError):  # what it imported before is still held by the larger set
+        stack.imports = imports_of(box, stack, stack.wanted)
     _settle(stack)
     _end(box, stack, "UPDATE_ROLLBACK_COMPLETE", said)
 
