@@ -70,4 +70,17 @@ def test_a_group_that_grows_is_in_progress_and_one_that_failed_is_in_backoff() -
         groups=(replace(ZONES[0], desired=1, activities=(failure,)),),
     )
     _, memory = autoscale(later, memory, OPTIONS)
-    assert status(later, memory, OPTIONS).groups[0].scale_up == "Backoff"
+    found = status(later, memory, OPTIONS).groups[0]
+    assert (found.scale_up, found.backoff_code) == ("Backoff", "placeholder-cannot-be-fulfilled")
+
+
+def test_a_group_whose_nodes_did_not_come_in_time_says_how_long_it_was_waited_for() -> None:
+    asked = snapshot(nodes=(node("general"),), pods=pods(1), groups=ZONES[:1])
+    _, memory = autoscale(asked, AutoscalerMemory(), OPTIONS)
+    later = replace(asked, now_ms=31_000 + 905_250, groups=(replace(ZONES[0], desired=1),))
+    decision, memory = autoscale(later, memory, OPTIONS)
+    found = status(later, memory, OPTIONS).groups[0]
+    assert found.backoff_code == "timeout"
+    assert found.backoff_message == "Scale-up timed out for node group gpu-a after 15m5.25s"
+    (timed_out,) = (one for one in decision.events if one.reason == "ScaleUpTimedOut")
+    assert timed_out.message == "Nodes added to group gpu-a failed to register within 15m5.25s"

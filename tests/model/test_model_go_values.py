@@ -2,7 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from lowtide.model.go_values import parse_bool, parse_duration_ms, parse_float, parse_int
+from lowtide.model.go_values import (
+    format_duration,
+    parse_bool,
+    parse_duration_ms,
+    parse_float,
+    parse_int,
+)
 
 
 @pytest.mark.parametrize(
@@ -61,3 +67,20 @@ def test_floats_take_points_and_exponents() -> None:
     ]
     with pytest.raises(ValueError, match="parse error"):
         parse_float("half")
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "text"),
+    [
+        (0, "0s"),
+        (250, "250ms"),
+        (45_250, "45.25s"),
+        (180_000, "3m0s"),
+        (905_250, "15m5.25s"),
+        (3_600_500, "1h0m0.5s"),
+        (-60_000, "-1m0s"),
+    ],
+)
+def test_a_duration_is_printed_as_go_prints_it_and_read_back(milliseconds: int, text: str) -> None:
+    assert format_duration(milliseconds) == text
+    assert parse_duration_ms(text) == milliseconds

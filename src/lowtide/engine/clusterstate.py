@@ -9,8 +9,12 @@ from __future__ import annotations
 from lowtide.engine.memory import Backoff, ScaleUpRequest, WrongSize
 from lowtide.engine.work import Readiness, Work, is_ready
 from lowtide.model import names
+from lowtide.model.go_values import format_duration
 
 STATUS = "ConfigMap/cluster-autoscaler-status"
+#: What the AWS provider says of placeholders that a failed scaling activity leaves (auto_scaling_groups.go at 1.36.1).
+_NO_CAPACITY = "placeholder-cannot-be-fulfilled"
+_NO_CAPACITY_MESSAGE = "AWS cannot provision any more instances for this node group"
 
 
 def update(work: Work) -> None:
@@ -95,8 +99,8 @@ def register_scale_up(work: Work, group: str, delta: int) -> None:
     )
 
 
-def register_failure(work: Work, group: str) -> None:
-    """Back the group off: 5 minutes, doubled by each later failure up to 30."""
+def register_failure(work: Work, group: str, code: str, message: str) -> None:
+    """Back the group off: 5 minutes, doubled by each later failure up to 30; code and message say why."""
     options = work.options
     duration = options.initial_backoff_ms
     known = work.backoffs.get(group)
@@ -105,7 +109,11 @@ def register_failure(work: Work, group: str) -> None:
         if known.until_ms < work.now_ms:
             duration = min(2 * duration, options.max_backoff_ms)
     work.backoffs[group] = Backoff(
-        duration_ms=duration, until_ms=work.now_ms + duration, failed_ms=work.now_ms
+        duration_ms=duration,
+        until_ms=work.now_ms + duration,
+        failed_ms=work.now_ms,
+        code=code,
+        message=message,
     )
 
 
@@ -164,13 +172,14 @@ def _update_requests(work: Work) -> None:
         if name not in work.groups or upcoming(work, name) <= 0:
             del work.requests[name]
         elif request.expected_by_ms < now_ms:
-            waited_s = (now_ms - request.time_ms) / 1000
+            waited = format_duration(now_ms - request.time_ms)
             work.event(
                 "ScaleUpTimedOut",
                 STATUS,
-                f"Nodes added to group {name} failed to register within {waited_s:g}s",
+                f"Nodes added to group {name} failed to register within {waited}",
             )
-            register_failure(work, name)
+            message = f"Scale-up timed out for node group {name} after {waited}"
+            register_failure(work, name, "timeout", message)
             # On AWS placeholders count as existing nodes, so upstream's attempt to lower the target
             # is always refused; the capacity goes later, as long unregistered.
             group = work.groups[name]
@@ -196,11 +205,10 @@ def _handle_creation_errors(work: Work) -> None:
                 "ScaleUpFailed",
                 STATUS,
                 f"Failed adding {len(fresh)} nodes to group {group.name} due to "
-                "OutOfResource.placeholder-cannot-be-fulfilled; source errors: "
-                "AWS cannot provision any more instances for this node group",
+                f"OutOfResource.{_NO_CAPACITY}; source errors: {_NO_CAPACITY_MESSAGE}",
             )
             register_scale_up(work, group.name, -len(fresh))
-            register_failure(work, group.name)
+            register_failure(work, group.name, _NO_CAPACITY, _NO_CAPACITY_MESSAGE)
 
 
 def _update_wrong_sizes(work: Work) -> None:

@@ -60,11 +60,13 @@ class ScaleUpRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backoff:
-    """A group that is not tried again for a while."""
+    """A group that is not tried again for a while; ``code`` and ``message`` say why, in upstream's words."""
 
     duration_ms: int
     until_ms: int
     failed_ms: int
+    code: str = ""
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

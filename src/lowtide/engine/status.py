@@ -34,7 +34,10 @@ class NodeCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupStatus:
-    """One node group. ``scale_up`` is InProgress, Unhealthy, Backoff or NoActivity; ``candidates`` may be scaled down."""
+    """One node group. ``scale_up`` is InProgress, Unhealthy, Backoff or NoActivity; ``candidates`` may be scaled down.
+
+    ``backoff_code`` and ``backoff_message`` say why it is backed off, empty while it is not.
+    """
 
     name: str
     healthy: bool
@@ -44,6 +47,8 @@ class GroupStatus:
     counts: NodeCounts
     scale_up: str
     candidates: int
+    backoff_code: str = ""
+    backoff_message: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +82,11 @@ def _group(work: Work, name: str) -> GroupStatus:
         scale_up = "Unhealthy"
     elif clusterstate.is_backed_off(work, name):
         scale_up = "Backoff"
+    backoff = work.backoffs.get(name) if clusterstate.is_backed_off(work, name) else None
     return GroupStatus(
         name=name,
+        backoff_code=backoff.code if backoff else "",
+        backoff_message=backoff.message if backoff else "",
         healthy=healthy,
         target=group.target,
         min_size=group.min_size,

@@ -85,3 +85,16 @@ def parse_duration_ms(text: str) -> int:
         raise ValueError(PARSE_ERROR)
     total = sum(Decimal(number) * _UNIT_MS[unit] for number, unit in _PART.findall(text))
     return round(-total if text.startswith("-") else total)
+
+
+def format_duration(milliseconds: int) -> str:
+    """Return a duration as Go's time.Duration prints it: ``45.25s``, ``3m0s``, ``1h0m0.5s``, ``250ms``."""
+    sign, rest = ("-" if milliseconds < 0 else ""), abs(milliseconds)
+    if 0 < rest < 1000:
+        return f"{sign}{rest}ms"
+    minutes, rest = divmod(rest, 60_000)
+    hours, minutes = divmod(minutes, 60)
+    seconds = f"{rest / 1000:g}s"
+    if hours:
+        return f"{sign}{hours}h{minutes}m{seconds}"
+    return f"{sign}{minutes}m{seconds}" if minutes else f"{sign}{seconds}"

@@ -159,6 +159,8 @@ def status(scale_up: str = "NoActivity", candidates: int = 0) -> AutoscalerStatu
         counts=counts,
         scale_up=scale_up,
         candidates=candidates,
+        backoff_code="placeholder-cannot-be-fulfilled" if scale_up == "Backoff" else "",
+        backoff_message="AWS cannot provision any more instances for this node group",
     )
     return AutoscalerStatus(healthy=True, counts=counts, groups=(group,))
 

@@ -17,10 +17,6 @@ from lowtide.local.autoscaler.events import STATUS_MAP
 from lowtide.model import names
 
 _LAST_UPDATED = "cluster-autoscaler.kubernetes.io/last-updated"
-_BACKOFF = {
-    "errorCode": "placeholder-cannot-be-fulfilled",
-    "errorMessage": "AWS cannot provision any more instances for this node group",
-}
 
 
 class StatusMap:
@@ -69,7 +65,7 @@ class StatusMap:
         )
 
     def _group(self, one: GroupStatus, now: str) -> Object:
-        failed = _BACKOFF if one.scale_up == "Backoff" else {}
+        failed = {"errorCode": one.backoff_code, "errorMessage": one.backoff_message}
         return {
             "health": {
                 "cloudProviderTarget": one.target,
@@ -81,7 +77,7 @@ class StatusMap:
             "name": one.name,
             "scaleDown": self._scale_down(one.name, one.candidates, now),
             "scaleUp": {
-                "backoffInfo": dict(failed),
+                "backoffInfo": failed if one.backoff_code else {},
                 **self._condition(one.name, "scaleUp", one.scale_up, now),
             },
         }
