@@ -15,7 +15,11 @@ from tests.chaos.points import sample
 from tests.chaos.progress import Progress, commit
 
 
-def kills(size: int | None, wanted: str) -> int:
+#: So many boxes side by side: each waits half of the time.
+_AT_ONCE = 2
+
+
+def kills(size: int | None, wanted: str, *, at_once: int) -> int:
     """Kill at all points, or at a sample, or at those whose name has a text in it; return the exit code."""
     of = commit()
     progress = Progress(of)
@@ -26,7 +30,9 @@ def kills(size: int | None, wanted: str) -> int:
     done = proved(chosen, progress)
     print(f"{len(every)} points; {len(chosen)} to try, {len(done)} of them done before", flush=True)
     bad: list[Outcome] = []
-    for number, one in enumerate(kill_at(chosen, life["held"], progress), len(done) + 1):
+    for number, one in enumerate(
+        kill_at(chosen, life["held"], progress, at_once=at_once), len(done) + 1
+    ):
         word = f"NOT CONVERGED: {one.problem}" if one.problem else "converged"
         print(f"{number}/{len(chosen)} {one.point.name}: {word}", flush=True)
         bad += [one] if one.problem else []
@@ -46,8 +52,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--sample", type=int, help="so many points, drawn by the commit")
     parser.add_argument("--only", default="", help="points whose name has this in it")
+    parser.add_argument("--at-once", type=int, default=_AT_ONCE, help="boxes side by side")
     given = parser.parse_args()
-    return kills(given.sample, given.only)
+    return kills(given.sample, given.only, at_once=given.at_once)
 
 
 if __name__ == "__main__":

@@ -35,11 +35,15 @@ _REVIEWS = frozenset({"selfsubjectaccessreviews", "selfsubjectreviews", "tokenre
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A call. ``kind`` is an operation or a verb with a kind of object, ``target`` what it is about, ``changes`` whether it changes something."""
+    """A call. ``kind`` is an operation or a verb with a kind of object, ``changes`` whether it changes something.
+
+    ``target`` is what it is about, the same in every life; ``exact`` the same with ids and names that are drawn.
+    """
 
     channel: str
     kind: str
     target: str = ""
+    exact: str = ""
     changes: bool = False
 
     @property
@@ -54,17 +58,19 @@ Listener = Callable[[Call], None]
 
 def aws_call(service: str, operation: str, params: Mapping[str, Any]) -> Call:
     """Return a call of boto3 by the operation's name and its parameters."""
-    found = [
-        text
+    exact = [
+        one
         for name, value in params.items()
         if _NAMES.match(name) and name not in _NOT_NAMES
         for one in (value if isinstance(value, list) else [value])
-        if isinstance(one, str) and (text := _OF_THE_MOMENT.sub("", one).strip("/"))
+        if isinstance(one, str)
     ]
+    found = filter(None, (_OF_THE_MOMENT.sub("", one).strip("/") for one in exact))
     return Call(
         channel=AWS,
         kind=f"{service}:{operation}",
         target=",".join(found),
+        exact=",".join(exact),
         changes=not operation.startswith(READS),
     )
 
@@ -88,7 +94,9 @@ def kubernetes_call(method: str, path: str, query: str) -> Call:
         name = "*" if found["plural"] == "nodes" and name else _GENERATED.sub("-*", name)
     changes = verb in {"POST", "PUT", "PATCH", "DELETE"} and found["plural"] not in _REVIEWS
     target = "/".join(filter(None, (found["namespace"], name)))
-    return Call(channel=KUBERNETES, kind=f"{verb} {kind}", target=target, changes=changes)
+    return Call(
+        channel=KUBERNETES, kind=f"{verb} {kind}", target=target, exact=path, changes=changes
+    )
 
 
 def watch(before: Listener, after: Listener) -> None:

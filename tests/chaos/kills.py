@@ -20,8 +20,6 @@ from tests.chaos.points import Point, lives, points_of
 from tests.chaos.progress import Progress
 from tests.conftest import ROOT
 
-#: So many boxes side by side: each waits half of the time.
-AT_ONCE = 2
 _LONGEST_S = 1500
 #: A life that the machine and not lowtide broke is lived again.
 _TRIES = 2
@@ -89,13 +87,13 @@ def proved(points: Sequence[Point], progress: Progress) -> tuple[Point, ...]:
 
 
 def kill_at(
-    points: Sequence[Point], held: Mapping[str, Any], progress: Progress
+    points: Sequence[Point], held: Mapping[str, Any], progress: Progress, *, at_once: int
 ) -> Iterator[Outcome]:
-    """Kill at each point that is not proved yet, and yield what became of it."""
+    """Kill at each point that is not proved yet, in so many lives at once, and yield what became of it."""
     left = [one for one in points if progress.get(one.name) != ""]
     for _ in range(_TRIES):
         known = {one.name: one for one in left}
-        with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+        with ThreadPoolExecutor(max_workers=at_once) as pool:
             running = [pool.submit(_live, one, held) for one in lives(left)]
             try:
                 for ended in as_completed(running):

@@ -25,6 +25,7 @@ from lowtide.local.controlplane.binaries import find_binaries
 from lowtide.local.controlplane.releases import DEFAULT_MINOR
 from lowtide.local.serve import Serving
 from tests.chaos.calls import Call
+from tests.chaos.guests import move_in
 from tests.chaos.inventory import Inventory, difference, inventory, objects
 from tests.chaos.points import Point
 from tests.conftest import ROOT
@@ -41,32 +42,6 @@ _LONGEST_S = 240
 #: What AWS begins goes on behind the command, for example instances that end.
 _SETTLES_S = 20.0
 _KILLED = -9
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
-    """A part of a life: what is done to the world before, and lowtide's command."""
-
-    name: str
-    command: tuple[str, ...]
-    prepare: Callable[[Path], None] = lambda _: None
-
-
-def _write_file(folder: Path) -> None:
-    (folder / "cluster.yaml").write_text(_FILE.read_text("utf-8"), "utf-8")
-
-
-def _edit_file(folder: Path) -> None:
-    """Change a group's bound, and take the last group out of the file."""
-    text = (folder / "cluster.yaml").read_text("utf-8")
-    kept, marked, _ = text.partition("  # gone after the change\n")
-    assert marked
-    (folder / "cluster.yaml").write_text(kept.replace("maxSize: 4", "maxSize: 5"), "utf-8")
-
-
-CREATE = Stage(name="create", command=("up", "--yes"), prepare=_write_file)
-CHANGE = Stage(name="change", command=("up", "--yes"), prepare=_edit_file)
-STAGES = (CREATE, CHANGE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,10 +124,14 @@ class World:
             said += f"\nnot over after {_LONGEST_S} s"
         return Ran(code=started.returncode, said=said)
 
+    def kubeconfig(self) -> Path | None:
+        """Return the cluster's administrator's, None where there is no cluster."""
+        return self.served._kubeconfig((REGION, NAME))
+
     def held(self) -> Inventory:
         """Return everything that account and cluster hold."""
         found = inventory(self.account)
-        kubeconfig = self.served._kubeconfig((REGION, NAME))
+        kubeconfig = self.kubeconfig()
         if kubeconfig is not None:
             found.update(objects(kubeconfig))
         return found
@@ -163,6 +142,41 @@ class World:
         while (found := difference(wanted, self.held())) and time.monotonic() < ends:
             time.sleep(0.5)
         return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A part of a life: what is done to the world before, and lowtide's command."""
+
+    name: str
+    command: tuple[str, ...]
+    prepare: Callable[[World], None]
+
+
+def _write_file(here: World) -> None:
+    (here.folder / "cluster.yaml").write_text(_FILE.read_text("utf-8"), "utf-8")
+
+
+def _edit_file(here: World) -> None:
+    """Change a group's bound, and take the last group out of the file."""
+    text = (here.folder / "cluster.yaml").read_text("utf-8")
+    kept, marked, _ = text.partition("  # gone after the change\n")
+    assert marked
+    (here.folder / "cluster.yaml").write_text(kept.replace("maxSize: 4", "maxSize: 5"), "utf-8")
+
+
+def _move_in(here: World) -> None:
+    kubeconfig = here.kubeconfig()
+    assert kubeconfig is not None
+    move_in(here.account, NAME, kubeconfig)
+
+
+_DOWN = ("down", "--yes", "--sweep", "--delete-volumes", "--confirm-name", NAME)
+STAGES = (
+    Stage(name="create", command=("up", "--yes"), prepare=_write_file),
+    Stage(name="change", command=("up", "--yes"), prepare=_edit_file),
+    Stage(name="down", command=(*_DOWN, "--drain-timeout", "0.05"), prepare=_move_in),
+)
 
 
 def _delays() -> Delays:
@@ -186,13 +200,13 @@ def world() -> Iterator[World]:
             yield World(folder, served)
 
 
-def undisturbed(stages: tuple[Stage, ...] = STAGES) -> Told:
+def undisturbed() -> Told:
     """Live once without a kill, and return the calls and what was there after each stage."""
     told = Told()
     with world() as here:
         told.held["before"] = here.held()
-        for stage in stages:
-            stage.prepare(here.folder)
+        for stage in STAGES:
+            stage.prepare(here)
             record = here.folder / f"{stage.name}.jsonl"
             ran = here.run(stage.command, {}, record)
             if ran.code:
@@ -200,6 +214,10 @@ def undisturbed(stages: tuple[Stage, ...] = STAGES) -> Told:
             lines = record.read_text("utf-8").splitlines()
             told.calls[stage.name] = [Call(**json.loads(one)) for one in lines]
             told.held[stage.name] = here.held()
+        left = here.settled(told.held["before"])
+        if left:
+            raise SystemExit(f"a whole life leaves something behind:\n{'; '.join(left)}")
+        told.held[STAGES[-1].name] = told.held["before"]
     return told
 
 
@@ -211,7 +229,7 @@ def disturbed(points: Mapping[str, Point], held: Mapping[str, Inventory]) -> Tol
     told = Told()
     with world() as here:
         for stage in STAGES:
-            stage.prepare(here.folder)
+            stage.prepare(here)
             point = points.get(stage.name)
             problem = _missed(here, stage, point) if point else ""
             ran = here.run(stage.command, {}, here.folder / "again.jsonl")

@@ -19,9 +19,10 @@ BEFORE, AFTER = "before", "after"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """A moment of a run: at the ``nth`` call of that kind (and, where it is not empty, of that key), before or after it.
+    """A moment of a run: before or after the first call of that kind (and, where it is not empty, of that key).
 
-    ``stage`` is the part of a cluster's life whose command is killed.
+    Where several things have one key, as instances have that a group drew names for, the call is about the ``nth`` of them. ``stage`` is
+    the part of a cluster's life whose command is killed.
     """
 
     stage: str
@@ -53,13 +54,18 @@ class Point:
 def points_of(stage: str, calls: Iterable[Call]) -> tuple[Point, ...]:
     """Return the points of a run: before and after each call that changes something, and at the first of each kind that reads.
 
-    A reading call is broken off before or after it in turn: the world is the same both times.
+    A reading call is broken off before or after it in turn: the world is the same both times. A call that is made again about the same
+    thing waits for something, and how often it is made is a matter of time; it counts once.
     """
     found: list[Point] = []
     counted: Counter[str] = Counter()
+    made: set[tuple[str, str]] = set()
     read: set[str] = set()
     for call in calls:
         if call.changes:
+            if (call.key, call.exact) in made:
+                continue
+            made.add((call.key, call.exact))
             counted[call.key] += 1
             found += [
                 Point(

@@ -34,7 +34,7 @@ class Witness:
         self._point = Point.of(order["kill"]) if order.get("kill") else None
         self._record = Path(order["record"]).open("a", encoding="utf-8")  # noqa: SIM115 - until the end
         self._lock = threading.Lock()
-        self._seen = 0
+        self._seen: dict[str, None] = {}
 
     def before(self, call: Call) -> None:
         """Hear of a call that is about to be made."""
@@ -42,7 +42,7 @@ class Witness:
             self._record.write(json.dumps(asdict(call)) + "\n")
             self._record.flush()
         if self._point is not None and self._point.matches(call):
-            self._seen += 1
+            self._seen[call.exact] = None
             self._kill_at(BEFORE)
 
     def after(self, call: Call) -> None:
@@ -52,7 +52,7 @@ class Witness:
 
     def _kill_at(self, moment: str) -> None:
         assert self._point is not None
-        if self._point.moment == moment and self._seen == self._point.nth:
+        if self._point.moment == moment and len(self._seen) == self._point.nth:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
