@@ -14,7 +14,6 @@ from tests.chaos.kills import Outcome, kill_at, points_in, proved, undisturbed
 from tests.chaos.points import sample
 from tests.chaos.progress import Progress, commit
 
-
 #: So many boxes side by side: each waits half of the time.
 _AT_ONCE = 2
 
