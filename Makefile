@@ -2,11 +2,16 @@
 PYTEST = .venv/bin/python -m pytest
 SCENARIOS ?= 01 02 03 05 06 07 08 22
 
-.PHONY: demo binaries test slow lint format bench conformance conformance-local chaos setup clean
+.PHONY: demo demo-local binaries test slow lint format bench conformance conformance-local chaos setup clean
 
 demo:
 	@scripts/setup report
 	@.venv/bin/lowtide demo
+	@.venv/bin/lowtide demo --local --if-built
+
+# The same example in a real control plane on this machine: up, ten GPU pods, status, down, and the line that proves that nothing is left.
+demo-local: binaries
+	@.venv/bin/lowtide demo --local
 
 setup:
 	@scripts/setup report,local,dev

@@ -5,7 +5,8 @@ Why it exists: the look at the account is the same whether somebody says yes aft
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+import contextlib
+from dataclasses import dataclass, field
 
 from lowtide.app.cluster_named import NamedCluster
 from lowtide.app.ownership import own_stacks, refuse_others
@@ -125,10 +126,8 @@ def _status(
     """Return what ends with the cluster, None where nobody can say: that is no reason to keep it."""
     if found is None or found.status not in LIVE:
         return None
-    reader = StatusReader(replace(cluster, inputs=None), profile=profile)
     try:
-        return reader.read()
+        with contextlib.closing(StatusReader(cluster, profile=profile)) as reader:
+            return reader.read()
     except LowtideError:
         return None
-    finally:
-        reader.close()

@@ -136,6 +136,7 @@ def _comparison_of(file: str) -> str:
 Examples:
   lowtide demo
   lowtide demo --html tide.html
+  lowtide demo --local           up, ten GPU pods, status and down, in a control plane on this machine
 """,
 )
 @seed_option
@@ -144,10 +145,21 @@ Examples:
     type=click.Path(),
     help=f"Where the interactive report goes.  [default: {DEMO_HTML}, where the extra `report` is installed]",
 )
+@click.option("--local", is_flag=True, help="Run it in a box instead: up, pods, status, down.")
+@click.option(
+    "--if-built",
+    is_flag=True,
+    help="With --local: where the control plane's programs are missing, say so and end well.",
+)
 @output_option
 @debug_option
-def demo(*, seed: int | None, html: str | None) -> None:
+def demo(*, seed: int | None, html: str | None, local: bool, if_built: bool) -> None:
     """Simulate the example that comes with lowtide: from zero GPU nodes to ten and back, twice."""
+    if local:
+        from lowtide.cli.demo_local import demo_local
+
+        demo_local(if_built=if_built)
+        return
     from lowtide.app.examples import example_folder
     from lowtide.app.files import Inputs
     from lowtide.app.html import INSTALL, can_write_html

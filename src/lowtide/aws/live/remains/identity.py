@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import boto3
+
 from lowtide.aws.live.account import Account
 from lowtide.aws.live.eks import find_cluster
 from lowtide.aws.live.remains.asking import Asking, plain
-from lowtide.aws.live.session import INVALID
+from lowtide.aws.live.session import ask
 from lowtide.model.errors import AwsError
 from lowtide.model.names import CLUSTER_TAG
 from lowtide.model.remains import Remain
-from lowtide.spec.clusterconfig.facts import REGIONS
 
 PROVIDER, ROLE, PROFILE = "OIDC provider", "role", "instance profile"
 #: Kinds of which nobody can see to which region they belong.
@@ -85,15 +86,21 @@ def _remain(asking: Asking, kind: str, resource: str, words: str) -> Remain:
 def region_elsewhere(account: Account, cluster: str) -> str:
     """Return another region that has, or may have, a cluster of that name; empty where none has.
 
-    A region that the account has not enabled has none; one that does not answer may have.
+    Only regions that the account has enabled can (EC2 API reference, DescribeRegions), of its own partition, which has an IAM of its own;
+    one that does not answer may have.
+
+    Raises:
+        AwsError: AWS did not tell the regions.
     """
-    for region in sorted(REGIONS - {account.region}):
+    enabled = ask(account.client("ec2").describe_regions)["Regions"]
+    partition_of = boto3.Session().get_partition_for_region
+    for region in sorted({one["RegionName"] for one in enabled} - {account.region}):
+        if partition_of(region) != partition_of(account.region):
+            continue
         try:
             found = find_cluster(Account(region, account.profile), cluster)
-        except AwsError as error:
-            if error.code in INVALID:  # how regions that are not enabled answer
-                continue
-            return region
+        except AwsError:
+            return str(region)
         if found is not None:
-            return region
+            return str(region)
     return ""

@@ -1,0 +1,38 @@
+"""``demo --local``: the example's life in a box, command by command."""
+
+from __future__ import annotations
+
+from lowtide.cli.output import is_for_people, say, say_next, show
+from lowtide.model.errors import InputError, LowtideError
+
+
+def demo_local(*, if_built: bool) -> None:
+    """Play the demo; ``if_built`` says in one line what is missing, and leaves it."""
+    from lowtide.app.demo_local import COMMANDS, check_means, play, stage
+
+    if not is_for_people():
+        raise InputError(
+            "demo --local has no document",
+            where="-o",
+            why="it runs other commands, each with words of its own",
+            fix="lowtide demo --local",
+        )
+    try:
+        check_means()
+    except LowtideError as error:
+        if not if_built:
+            raise
+        say(
+            f"\nThe same in a real control plane: lowtide demo --local. Not yet here: {error.what}."
+        )
+        say(f"  {error.fix}")
+        return
+    say(
+        "\nThe example's life in a box: AWS is played, the control plane is real, the GPU nodes are not."
+    )
+    with stage() as on:
+        for command in COMMANDS:
+            show(f"\n$ {command}")
+            play(command, on)
+    say("\nThe box is gone, too.")
+    say_next("lowtide local up", "lowtide up -f cluster.yaml")
