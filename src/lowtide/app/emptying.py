@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -28,10 +28,13 @@ from lowtide.kube.live.client import Cluster, NotFound, Object, Unreachable
 from lowtide.kube.live.rollout import gpu_nodes
 from lowtide.model.errors import AwsError, KubernetesError
 from lowtide.model.live_plan import Progress
+from lowtide.model.names import DOWN
 from lowtide.model.node_groups import SeenGroup
 
 Pod = Mapping[str, Any]
 
+#: Keeps pods off a node, with a mark by which ``up`` knows that it was not somebody else who did.
+CORDON = {"metadata": {"annotations": {DOWN: "cordoned"}}, "spec": {"unschedulable": True}}
 #: Seconds in which an API server has to answer for the first time.
 REACH_S = 20.0
 #: Seconds that the autoscaler's pods have to end, which their own grace is shorter than.
@@ -219,14 +222,15 @@ class _Emptying:
     def _drain_nodes(self, cluster: Cluster) -> None:
         self._drain(cluster, cluster.list(kinds.NODE).items)
 
-    def _drain(self, cluster: Cluster, nodes: Iterable[Object]) -> None:
+    def _drain(self, cluster: Cluster, nodes: Sequence[Object]) -> None:
         if not self._means.drain_s:
             return
         names = [one["metadata"]["name"] for one in nodes]
-        for one in names:
-            self._means.before_act()
-            with contextlib.suppress(NotFound):  # it went meanwhile
-                cluster.patch(kinds.NODE, one, {"spec": {"unschedulable": True}})
+        for one in nodes:
+            if not one.get("spec", {}).get("unschedulable"):
+                self._means.before_act()
+                with contextlib.suppress(NotFound):  # it went meanwhile
+                    cluster.patch(kinds.NODE, one["metadata"]["name"], CORDON)
         told = ""
         while pods := evictable(cluster.list(kinds.POD).items, names):
             blocked = [one for one in pods if not self._evicted(cluster, one)]

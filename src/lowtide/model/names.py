@@ -43,6 +43,7 @@ EKSCTL_NODEGROUP = "alpha.eksctl.io/nodegroup-name"
 # Ours.
 POOL = "lowtide.dev/pool"
 CLUSTER_TAG = "lowtide.dev/cluster"
+DOWN = "lowtide.dev/down"
 RUN_SECONDS = "lowtide.dev/run-seconds"
 
 SPOT = "spot"
