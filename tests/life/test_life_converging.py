@@ -48,7 +48,10 @@ class Run:
 
     def __call__(self, goal: Goal = GOAL, *, timeout_s: float = 1000) -> dict[str, str]:
         hooks = Hooks(
-            tell=self.told.append, has_nodes=self._has_nodes, when_whole=self.whole.append
+            tell=self.told.append,
+            has_nodes=self._has_nodes,
+            why_no_nodes=lambda: "no capacity",
+            when_whole=self.whole.append,
         )
         patience = Patience(timeout_s, "lowtide up", sleep=lambda _: None)
         results = Convergence(self.stacks, goal, hooks, patience).run()
@@ -186,7 +189,9 @@ def test_a_wait_without_end_is_ended_with_the_command_that_goes_on(stacks: FakeS
     run.nodes_after = 10**9
     with pytest.raises(LowtideError) as raised:
         run(timeout_s=0.05)
-    assert raised.value.where == "nodes"
+    assert (raised.value.where, raised.value.why) == ("nodes", "no capacity")
+    told = [one.reason for one in run.told if one.subject == "nodes"]
+    assert told == ["no capacity"], "once, however often it is looked at"
     assert raised.value.fix.startswith("lowtide up goes on from here")
 
 

@@ -21,6 +21,7 @@ pytest.importorskip("boto3")
 from lowtide.aws.live.account import Account
 from lowtide.aws.live.stacks import LiveStack, Stacks
 from lowtide.cli.main import run
+from lowtide.local.aws import faults
 from lowtide.model import names
 from tests.conftest import ROOT
 
@@ -156,8 +157,8 @@ def test_applying_the_manifests_of_the_example_afterwards_changes_no_pod(
 
 
 @pytest.fixture
-def newer_images(monkeypatch: pytest.MonkeyPatch) -> None:
-    """AWS has published new images since the cluster was made."""
+def publish_images(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Let AWS publish new images."""
     from lowtide.local.aws import ssm
     from lowtide.local.aws.ssm.images import parameters
 
@@ -165,13 +166,16 @@ def newer_images(monkeypatch: pytest.MonkeyPatch) -> None:
         name: value[:-4] + "beef" if value.startswith("ami-") else value
         for name, value in parameters("us-east-1").items()
     }
-    monkeypatch.setattr(ssm, "parameters", lambda _region: others)
+    return lambda: monkeypatch.setattr(ssm, "parameters", lambda _region: others)
 
 
 def test_an_unrelated_change_replaces_no_image_and_no_node(
-    up: Callable[..., Any], newer_images: None, capsys: pytest.CaptureFixture[str]
+    up: Callable[..., Any],
+    publish_images: Callable[[], None],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    up()
+    up("--refresh-amis")
+    publish_images()
     images = {name: one.parameters.get("ImageId", "") for name, one in _stacks().items()}
     instances = _instances()
     path = Path("cluster.yaml")
@@ -277,3 +281,20 @@ def test_ctrl_c_ends_with_130_and_one_line_and_the_lease_is_given_back(here: Pat
     assert last == "Interrupted. What AWS has begun goes on there; go on with: lowtide up"
     assert "Traceback" not in words
     assert _leftovers("stopped")[0] == []
+
+
+def test_a_first_node_that_never_comes_is_told_with_the_words_of_auto_scaling_and_mended(
+    here: Path, real: Serving, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _renamed("starved")
+    fault = faults.add(real.box, {"kind": "capacity", "instance_type": "m5.large"})
+    try:
+        assert run(["up", "--yes"]) == 4
+    finally:
+        faults.remove(real.box, fault.id)
+    words = capsys.readouterr().err
+    assert "Stack lowtide-starved-nodegroup-general failed" in words
+    assert "do not have sufficient m5.large capacity" in words
+    assert run(["up", "--yes"]) == 0
+    told = capsys.readouterr().err
+    assert "lowtide-starved-nodegroup-general: is removed and created again" in told

@@ -31,11 +31,13 @@ class Hooks:
     """What the loop is told by and asks of its surroundings.
 
     ``tell`` hears what happens. ``before_act`` may refuse every change by raising (the lease). ``has_nodes`` says whether a node is
-    there on which any pod can run. ``when_whole`` is called once for each stack that is whole.
+    there on which any pod can run, and ``why_no_nodes`` why there is none, as far as that is known. ``when_whole`` is called once for
+    each stack that is whole.
     """
 
     tell: Callable[[Progress], None]
     has_nodes: Callable[[], bool]
+    why_no_nodes: Callable[[], str] = lambda: ""
     before_act: Callable[[], None] = lambda: None
     when_whole: Callable[[str], None] = lambda _: None
 
@@ -74,6 +76,7 @@ class Convergence:
         self._seconds: dict[str, float] = {}
         self._has_nodes = False
         self._news = False
+        self._told: str | None = None
 
     def run(self) -> tuple[StackResult, ...]:
         """Run until every stack is as it shall be, and return what was done.
@@ -90,11 +93,20 @@ class Convergence:
             for step in acts:
                 self._act(step)
             if not acts:
-                waiting = ", ".join(one.stack for one in steps if one.verb is Verb.WAIT)
-                self._patience.pause(waiting or "nodes", has_news=self._news)
+                self._pause([one.stack for one in steps if one.verb is Verb.WAIT])
             self._news = False
         self._refuse_failures(steps)
         return tuple(self._result(one.stack) for one in steps)
+
+    def _pause(self, stacks: list[str]) -> None:
+        if stacks:
+            self._patience.pause(", ".join(stacks), has_news=self._news)
+            return
+        why = self._hooks.why_no_nodes()
+        if why != self._told:
+            self._hooks.tell(Progress(subject="nodes", status="waiting for the first", reason=why))
+            self._told = why
+        self._patience.pause("nodes", has_news=self._news, why=why)
 
     def _steps(self) -> tuple[Step, ...]:
         seen = patiently(self._patience, self._look)

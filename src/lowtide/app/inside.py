@@ -118,6 +118,21 @@ def wait_for_nodes(
         patience.pause(f"nodes: {words}", has_news=has_news, why=why)
 
 
+def why_no_nodes(account: Account, designed: Design, patience: Patience) -> str:
+    """Return why the groups that start with nodes have none, in the words of Auto Scaling, empty where it says nothing.
+
+    Raises:
+        AwsError: AWS refused, or could not be reached.
+    """
+    for group in designed.cluster.node_groups:
+        if max(group.min_size, group.desired):
+            name = patiently(patience, partial(asg_name, account, designed, group))
+            words = patiently(patience, partial(failed_launch, account, name)) if name else ""
+            if words:
+                return f"{group.name}: {words}"
+    return ""
+
+
 def _missing(
     account: Account, designed: Design, cluster: Cluster, groups: Mapping[str, str]
 ) -> tuple[dict[str, int], int]:

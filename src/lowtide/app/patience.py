@@ -70,7 +70,7 @@ class Patience:
             self._next_s = SHORTEST_S
         if time.monotonic() > self._ends:
             raise LowtideError(
-                f"{self._timeout_s / 60:.0f} minutes were not enough",
+                f"It took longer than {self._timeout_s / 60:g} min",
                 where=what,
                 why=why or "it is still under way",
                 fix=f"{self._command} goes on from here; --timeout gives it more time",

@@ -19,6 +19,7 @@ from lowtide.app.inside import (
     live_objects,
     wait_for_nodes,
     wait_for_rollouts,
+    why_no_nodes,
 )
 from lowtide.app.patience import Patience, patiently
 from lowtide.app.proving import Proving, prove
@@ -153,6 +154,7 @@ class _Run:
         hooks = Hooks(
             tell=self._tell,
             has_nodes=self._has_nodes,
+            why_no_nodes=partial(why_no_nodes, self._account, self._designed, self._patience),
             before_act=self._before_act,
             when_whole=self._finish_group,
         )
