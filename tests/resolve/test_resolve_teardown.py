@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from lowtide.model.remains import DATA, Choice, Remain, to_remove
+from lowtide.model.stacks import SeenStack, Verb
+from lowtide.resolve.converge import next_steps
 from lowtide.resolve.teardown import in_the_way, left_by_nodes, phases
 
 
@@ -56,3 +58,16 @@ def test_a_sweep_takes_what_was_chosen_and_nothing_else() -> None:
     assert chosen(Choice(sweep=True)) == ["log group"]
     assert chosen(Choice(sweep=True, keep=frozenset({"log group"}))) == []
     assert chosen(Choice(sweep=True, delete_volumes=True)) == ["log group", "snapshot", "volume"]
+
+
+def test_a_stack_that_is_only_being_created_goes_at_once_and_is_asked_once() -> None:
+    def step(status: str, *tried: Verb, stale: bool = False) -> Verb:
+        seen = {"a": SeenStack(name="a", status=status, is_stale=stale)}
+        done = {"a": frozenset(tried)}
+        return next_steps((), ["a"], seen, done, has_nodes=False)[0].verb
+
+    assert step("CREATE_IN_PROGRESS") is Verb.REMOVE
+    assert step("CREATE_IN_PROGRESS", stale=True) is Verb.WAIT
+    assert step("CREATE_IN_PROGRESS", Verb.REMOVE) is Verb.WAIT, "its events may lag behind"
+    assert step("UPDATE_IN_PROGRESS") is Verb.WAIT, "CloudFormation refuses to delete that"
+    assert step("DELETE_IN_PROGRESS") is Verb.WAIT

@@ -161,7 +161,7 @@ class _Run:
             try:
                 self._results += Convergence(self._stacks, goal, hooks, self._patience).run()
             except AwsError as error:
-                still = tuple(one for one in left if self._stacks.look(one) is not None)
+                still = tuple(filter(self._is_there, left))
                 if not still:
                     raise
                 self._results += [
@@ -181,8 +181,11 @@ class _Run:
             else:
                 return
 
+    def _is_there(self, stack: str) -> bool:
+        return patiently(self._patience, partial(self._stacks.look, stack)) is not None
+
     def _cause(self, stack: str, error: AwsError) -> str:
-        known = first_cause(self._stacks.events(stack))
+        known = first_cause(patiently(self._patience, partial(self._stacks.events, stack)))
         return known or error.why
 
     def _clear_the_way(self) -> None:

@@ -142,7 +142,8 @@ def _unwanted_step(
 ) -> Step:
     if seen is None or seen.status == _GONE:
         return Step(stack=name, verb=Verb.DONE)
-    if seen.is_stale or is_moving(seen.status):
+    begins = seen.status == "CREATE_IN_PROGRESS" and Verb.REMOVE not in tried
+    if seen.is_stale or (is_moving(seen.status) and not begins):
         return Step(stack=name, verb=Verb.WAIT)
     if Verb.REMOVE in tried:
         return Step(stack=name, verb=Verb.FAILED, why=_why(seen))
