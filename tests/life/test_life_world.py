@@ -21,7 +21,7 @@ from lowtide.aws.live.finishing import failed_launch, finish, live_group, manage
 from lowtide.aws.live.stacks import StackRequest, Stacks
 from lowtide.local.aws import faults
 from lowtide.model import names
-from lowtide.model.errors import InputError
+from lowtide.model.errors import AwsError, InputError
 from lowtide.model.live_plan import StackAction
 from lowtide.model.stacks import WantedStack
 
@@ -262,3 +262,23 @@ def test_sizes_that_were_changed_beside_the_file_are_shown_and_set_back(mixed: S
     group = live_group(account, managed)
     assert group is not None
     assert group.bounds == (0, 2)
+
+
+def test_a_change_that_failed_is_rolled_back_named_and_made_by_a_later_run(
+    mixed: Serving,
+) -> None:
+    _made(_prepare())
+    path = Path("cluster.yaml")
+    text = path.read_text("utf-8")
+    path.write_text(text.replace("    maxSize: 2\n    tags", "    maxSize: 9\n    tags"), "utf-8")
+    faults.add(
+        mixed.box,
+        {"kind": "fail-resource", "resource": "NodeGroup", "message": "not today", "times": 1},
+    )
+    with pytest.raises(AwsError, match="nodegroup-gpu-managed failed") as raised:
+        _made(_prepare())
+    assert "NodeGroup (AWS::EKS::Nodegroup) UPDATE_FAILED: not today" in raised.value.why
+    later = _prepare()
+    plans = {one.name: one for one in later.live.stacks}
+    assert "not today" in plans["lowtide-mixed-nodegroup-gpu-managed"].why
+    assert _made(later)["nodegroup-gpu-managed"] == "changed"

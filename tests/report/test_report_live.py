@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from lowtide.model.live_plan import (
@@ -89,6 +91,12 @@ Newer node images (nodes keep theirs; --refresh-amis takes the new ones for new 
 
 def test_a_live_plan_says_what_is_created_changed_replaced_and_deleted() -> None:
     assert live_plan_text(PLAN) == TEXT
+
+
+def test_a_change_that_was_rolled_back_is_still_told() -> None:
+    one = StackPlan(name="s", action=StackAction.CHANGE, changes=CHANGES[:1], why="Vpc: no")
+    shown = live_plan_text(replace(PLAN, stacks=(one,)))
+    assert "s: change, 1 resource; its last change failed: Vpc: no" in shown
 
 
 def test_a_live_plan_for_programs_says_the_same() -> None:

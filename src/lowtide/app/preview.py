@@ -5,13 +5,16 @@ Why it exists: only CloudFormation knows what it would replace, and a person has
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 
 from lowtide.app.patience import Patience, patiently
+from lowtide.app.this_process import has_ended, this_process, user_and_host
 from lowtide.app.world import World
-from lowtide.aws.live.stacks import LiveStack, Stacks
+from lowtide.aws.live.stacks import LiveChange, LiveStack, StackRequest, Stacks
 from lowtide.aws.templates.cfn import Stack
 from lowtide.model.errors import AwsError
 from lowtide.model.live_plan import StackAction, StackPlan
@@ -19,6 +22,7 @@ from lowtide.model.stacks import ChangeState
 from lowtide.resolve.converge import STEADY, is_moving
 from lowtide.resolve.first_cause import first_cause
 
+#: Behind it stands who looks from where, so that what a killed run left is met by the next one.
 _PREFIX = "lowtide-plan-"
 
 
@@ -36,22 +40,41 @@ def preview(
         for one in world.wanted
         if one.name in world.stacks and world.stacks[one.name].status in STEADY
     ]
-    name = _PREFIX + uuid.uuid4().hex[:8]
-    asked: list[str] = []
+    name = _PREFIX + hashlib.sha256(user_and_host().encode()).hexdigest()[:8]
+    asked: dict[str, str] = {}
     try:
         for stack in whole:
-            asked.append(stack)
-            asking = partial(stacks.ask_change, world.requests[stack], name=name)
-            patiently(patience, asking, acts=True)
-        changed = {stack: _changed(stacks, stack, name, patience) for stack in whole}
+            asked[stack] = name
+            asked[stack] = _asked(stacks, world.requests[stack], name, patience)
+        changed = {stack: _changed(stacks, stack, asked[stack], patience) for stack in whole}
     finally:
-        for stack in asked:
-            _drop(stacks, stack, name)
+        for stack, one in asked.items():
+            _drop(stacks, stack, one)
     counts = {one.name: len(one.template["Resources"]) for one in templates}
     return (
         *(_plan(stacks, world, one.name, changed, counts) for one in world.wanted),
         *(StackPlan(name=one, action=StackAction.DELETE) for one in world.unwanted),
     )
+
+
+def _asked(stacks: Stacks, request: StackRequest, name: str, patience: Patience) -> str:
+    """Ask for a change set and return its name; one that a killed run of this user and machine left is removed."""
+    me = this_process()
+
+    def ask(name: str) -> LiveChange | None:
+        asking = partial(stacks.ask_change, request, name=name, maker=me)
+        patiently(patience, asking, acts=True)
+        return patiently(patience, partial(stacks.change, request.name, name=name))
+
+    found = ask(name)
+    if found is not None and found.maker != me and has_ended(found.maker):
+        _drop(stacks, request.name, name)
+        found = ask(name)
+    if found is None or found.maker == me:
+        return name
+    name = _PREFIX + uuid.uuid4().hex[:8]  # of a run that is at work
+    ask(name)
+    return name
 
 
 def _changed(stacks: Stacks, stack: str, name: str, patience: Patience) -> StackPlan:
@@ -91,7 +114,8 @@ def _plan(
     if live is None:
         return StackPlan(name=name, action=StackAction.CREATE, resources=counts[name])
     if name in changed:
-        return changed[name]
+        is_back = live.status == "UPDATE_ROLLBACK_COMPLETE"
+        return replace(changed[name], why=_cause(stacks, live)) if is_back else changed[name]
     if is_moving(live.status):
         return StackPlan(name=name, action=StackAction.FOLLOW, why=live.status)
     return StackPlan(

@@ -26,7 +26,7 @@ class StackAction(enum.Enum):
 class StackPlan:
     """A stack and what would be done about it.
 
-    ``why`` is the first cause where a repair is needed. ``resources`` counts the resources that a creation makes, ``changes`` are the
+    ``why`` is the first cause where a repair is needed, or where the last change was rolled back. ``resources`` counts the resources that a creation makes, ``changes`` are the
     lines of CloudFormation's change set.
     """
 

@@ -46,10 +46,11 @@ def cost_text(plan: Plan) -> str:
 
 
 def _action_text(one: StackPlan) -> str:
+    failed = f"; its last change failed: {one.why}" if one.why else ""
     return {
         StackAction.CREATE: f"create, {count_text(one.resources, 'resource')}",
-        StackAction.CHANGE: f"change, {count_text(len(one.changes), 'resource')}",
-        StackAction.NONE: _NONE,
+        StackAction.CHANGE: f"change, {count_text(len(one.changes), 'resource')}{failed}",
+        StackAction.NONE: f"{_NONE}{failed}",
         StackAction.REPAIR: f"delete and create again; it failed: {one.why}",
         StackAction.FOLLOW: f"is under way ({one.why}); waited for, then compared",
         StackAction.DELETE: "delete: the files have it no more",
