@@ -206,3 +206,15 @@ def test_a_region_that_contradicts_is_an_error(
         cluster_named(name="x")
     monkeypatch.setenv("AWS_REGION", "us-west-2")
     assert cluster_named(name="x").region == "us-west-2"
+
+
+def test_a_broken_file_that_nobody_named_does_not_hide_a_named_cluster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("cluster.yaml").write_text("kind: [")
+    assert cluster_named(name="x", region="us-west-2").name == "x"
+    with pytest.raises(InputError):
+        cluster_named()
+    with pytest.raises(InputError):
+        cluster_named(name="x", region="us-west-2", file="cluster.yaml")

@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from lowtide.app.files import Inputs
+from lowtide.app.files import DEFAULT_CLUSTER, Inputs
 from lowtide.app.kubeconfigs import current_cluster
 from lowtide.app.regions import checked_region
 from lowtide.model.errors import InputError
@@ -51,15 +51,11 @@ def cluster_named(
     """
     if region is not None:
         checked_region(region, where="--region", command="--region")
-    inputs = _inputs(file)
-    if inputs is not None:
-        config = cluster_of(load_documents(inputs.cluster).cluster).config
-        if name in {None, config.name}:
-            if region not in {None, config.region}:
-                raise _two_regions(inputs, str(region), config.region)
-            return NamedCluster(
-                name=config.name, region=config.region, source=inputs.cluster, inputs=inputs
-            )
+    in_file = _in_file(file, must_be_read=name is None)
+    if in_file is not None and name in {None, in_file.name}:
+        if region not in {None, in_file.region}:
+            raise _two_regions(in_file.source, str(region), in_file.region)
+        return in_file
     if name is not None:
         return NamedCluster(name=name, region=region or _region_of_environment(), source="--name")
     found = current_cluster()
@@ -78,11 +74,20 @@ def cluster_named(
     )
 
 
-def _inputs(file: str | None) -> Inputs | None:
-    if file is not None:
-        return Inputs(cluster=file)
-    default = Inputs(cluster="cluster.yaml")
-    return default if Path(default.cluster).is_file() else None
+def _in_file(file: str | None, *, must_be_read: bool) -> NamedCluster | None:
+    """Return the cluster of the file; a cluster.yaml that nobody named need not be readable where the name is given."""
+    path = file or DEFAULT_CLUSTER
+    if file is None and not Path(path).is_file():
+        return None
+    try:
+        config = cluster_of(load_documents(path).cluster).config
+    except InputError:
+        if must_be_read or file is not None:
+            raise
+        return None
+    return NamedCluster(
+        name=config.name, region=config.region, source=path, inputs=Inputs(cluster=path)
+    )
 
 
 def _region_of_environment() -> str:
@@ -98,10 +103,10 @@ def _region_of_environment() -> str:
     )
 
 
-def _two_regions(inputs: Inputs, given: str, written: str) -> InputError:
+def _two_regions(file: str, given: str, written: str) -> InputError:
     return InputError(
         f"--region {given} is not the region of the cluster",
-        where=inputs.cluster,
+        where=file,
         why=f"its metadata.region is {written}",
         fix="leave --region out, or name another cluster with --name",
     )
