@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from lowtide.app.after_down import open_groups, open_nodes
+from lowtide.app.after_down import open_nodes
 from lowtide.app.converging import Convergence, Goal, Hooks
 from lowtide.app.holding import lease_of
 from lowtide.app.inside import (
@@ -89,7 +89,7 @@ class _Run:
     def run(self, kubeconfig: Callable[[], str]) -> UpResult:
         """Do all of it."""
         try:
-            self._take_back_down()
+            self._open_nodes()
             results = self._converge()
             self._protect()
             written = kubeconfig()
@@ -123,18 +123,11 @@ class _Run:
             notes=plan.notes,
         )
 
-    def _take_back_down(self) -> None:
-        """Take back what a ``down`` did that was broken off."""
+    def _open_nodes(self) -> None:
+        """Let nodes take pods again where a ``down`` was broken off."""
         found = self._prepared.world.cluster
         if found is None or not found.endpoint:
             return
-        open_groups(
-            self._account,
-            self._designed.cluster,
-            patience=self._patience,
-            tell=self._tell,
-            before_act=self._before_act,
-        )
         try:
             open_nodes(self._inside(), tell=self._tell, before_act=self._before_act)
         except KubernetesError as error:  # what waits for nodes later says it, too
