@@ -35,6 +35,7 @@ def clear(cloud: Cloud) -> None:
         faults.remove(cloud.served.box)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault",
     [
