@@ -52,8 +52,9 @@ class Gpus:
         elif name not in self._ready:
             self._ready.add(name)
             machine = self._machine_of(name)
-            # Elsewhere it is the plugin's pod that counts, and how long that has run.
-            if machine is not None and brings_plugin(machine):
+            # Elsewhere it is the plugin's pod that counts, and how long that has run; it is there already where a node takes
+            # over the name, and with it the pods, of one that has just gone.
+            if machine is not None and (brings_plugin(machine) or self._plugins.get(name)):
                 self._soon(name, self._advertised_s)
 
     def on_pod(self, pod: Mapping[str, Any], *, gone: bool) -> None:
