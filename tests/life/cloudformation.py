@@ -93,7 +93,13 @@ class FakeStacks(Stacks):
             assert self._living(request.name) is None, "AlreadyExistsException"
             return self._new(request, "CREATE_IN_PROGRESS")
 
-    def ask_change(self, request: StackRequest, *, name: str = CHANGE_SET, maker: str = "") -> str:
+    def ask_change(
+        self,
+        request: StackRequest,
+        *,
+        name: str = CHANGE_SET,
+        maker: str = "",  # noqa: ARG002 - nothing is decided by it here
+    ) -> str:
         with _Mutation(self, "ask_change", request.name):
             kept = self._named(request.name)
             assert name not in kept.changes, "AlreadyExistsException"
