@@ -73,6 +73,22 @@ def _lease(parameters: Parameters, name: str, *, is_dead: bool = False, **more: 
     return Lease(account, "tide", holder, is_dead=lambda _: is_dead, **more)
 
 
+def test_a_lease_whose_answer_was_lost_on_the_way_is_ours(parameters: Parameters) -> None:
+    made = parameters.put_parameter
+
+    def tried_twice(**params: Any) -> dict[str, Any]:
+        made(**params)  # the answer does not come, and botocore asks again
+        return made(**params)
+
+    parameters.put_parameter = tried_twice  # type: ignore[method-assign]
+    with _lease(parameters, "ada"):
+        assert [one.rpartition("/")[2] for one in parameters.kept] == ["1"]
+        with pytest.raises(LeaseHeld, match="another run") as raised, _lease(parameters, "bob"):
+            pass
+        assert "2026-11-24 12:00:00 UTC" in raised.value.why
+    assert not parameters.kept
+
+
 def test_a_second_run_is_told_who_works_and_since_when(parameters: Parameters) -> None:
     with _lease(parameters, "ada"):
         with pytest.raises(LeaseHeld) as raised, _lease(parameters, "bob"):

@@ -136,7 +136,11 @@ def _watch_kubernetes(before: Listener, after: Listener) -> None:
         call = kubernetes_call(request.method, url.path, url.query.decode())
         before(call)
         response = send(self, request)
-        after(call)
+        try:
+            after(call)
+        except httpx2.TransportError:  # the answer is lost on its way
+            response.close()
+            raise
         return response
 
     httpx2.HTTPTransport.handle_request = send_watched  # type: ignore[method-assign]

@@ -36,7 +36,9 @@ class Outcome:
     orphans: tuple[str, ...] = ()
 
 
-def lived(order: Mapping[str, Any]) -> dict[str, Any]:
+def lived(
+    order: Mapping[str, Any], module: str = "tests.chaos.life", longest_s: float = _LONGEST_S
+) -> dict[str, Any]:
     """Live a life in a process of its own, and return what it told.
 
     Raises:
@@ -45,18 +47,18 @@ def lived(order: Mapping[str, Any]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="lowtide-chaos-order-") as made:
         asked, told = Path(made) / "order.json", Path(made) / "told.json"
         asked.write_text(json.dumps(order), "utf-8")
-        command = [sys.executable, "-m", "tests.chaos.life", str(asked), str(told)]
+        command = [sys.executable, "-m", module, str(asked), str(told)]
         try:
             ran = subprocess.run(
                 command,
                 cwd=ROOT,
                 capture_output=True,
                 text=True,
-                timeout=_LONGEST_S,
+                timeout=longest_s,
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise RuntimeError(f"a life was not over after {_LONGEST_S} s") from None
+            raise RuntimeError(f"a life was not over after {longest_s} s") from None
         if ran.returncode or not told.exists():
             raise RuntimeError(f"a life ended with {ran.returncode}: {ran.stderr[-2000:]}")
         found: dict[str, Any] = json.loads(told.read_text("utf-8"))
@@ -79,11 +81,6 @@ def points_in(life: Mapping[str, Any]) -> tuple[Point, ...]:
         for stage, calls in life["calls"].items()
         for point in points_of(stage, (Call(**one) for one in calls))
     )
-
-
-def proved(points: Sequence[Point], progress: Progress) -> tuple[Point, ...]:
-    """Return the points that are known to converge."""
-    return tuple(one for one in points if progress.get(one.name) == "")
 
 
 def kill_at(

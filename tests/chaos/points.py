@@ -9,9 +9,11 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from tests.chaos.calls import Call
+
+One = TypeVar("One")
 
 #: What happens at a call: it is killed before the request is sent, or after the answer came.
 BEFORE, AFTER = "before", "after"
@@ -80,8 +82,8 @@ def points_of(stage: str, calls: Iterable[Call]) -> tuple[Point, ...]:
     return tuple(found)
 
 
-def sample(points: Sequence[Point], size: int | None, seed: str) -> tuple[Point, ...]:
-    """Return that many points, drawn by the seed, in their order; all where no size is given."""
+def sample(points: Sequence[One], size: int | None, seed: str) -> tuple[One, ...]:
+    """Return that many of them, drawn by the seed, in their order; all where no size is given."""
     if size is None or size >= len(points):
         return tuple(points)
     drawn = set(random.Random(seed).sample(range(len(points)), size))  # noqa: S311 - no secret

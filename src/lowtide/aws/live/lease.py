@@ -175,10 +175,17 @@ class Lease:
             )
         except AwsError as error:
             if error.code == "ParameterAlreadyExists":
-                return False
+                return self._is_ours(number)
             raise
         self._since = _now(answer).strftime("%Y-%m-%d %H:%M:%S UTC")
         return True
+
+    def _is_ours(self, number: int) -> bool:
+        """Return whether we made it, by a first try whose answer was lost on the way."""
+        found = read_leases(self._api, self._path)
+        ours = [one for one in found if (one.number, one.holder.id) == (number, self._holder.id)]
+        self._since = ours[0].since if ours else ""
+        return bool(ours)
 
     def _text(self, since: str) -> str:
         one = self._holder

@@ -76,11 +76,12 @@ class LiveStack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveChange:
-    """A change set: what became of it, and what it would do."""
+    """A change set: what became of it, and what it would do. ``maker`` is what was said when it was asked for."""
 
     id: str
     seen: SeenChange
     resources: tuple[ResourceChange, ...] = ()
+    maker: str = ""
 
 
 class Stacks:
@@ -137,12 +138,17 @@ class Stacks:
         answer = ask(self._api.create_stack, **request.words(), ClientRequestToken=_token())
         return str(answer["StackId"])
 
-    def ask_change(self, request: StackRequest, *, name: str = CHANGE_SET) -> str:
-        """Ask for a change set of an existing stack and return its id, or its name where the id was lost on the way."""
+    def ask_change(self, request: StackRequest, *, name: str = CHANGE_SET, maker: str = "") -> str:
+        """Ask for a change set of an existing stack and return its id, or its name where one of that name is there.
+
+        ``maker`` is written into it, and tells whose one is that was there.
+        """
+        said = {"Description": maker} if maker else {}
         try:
             answer = ask(
                 self._api.create_change_set,
                 **request.words(),
+                **said,
                 ChangeSetName=name,
                 ChangeSetType="UPDATE",
                 ClientToken=_token(),
@@ -172,7 +178,12 @@ class Stacks:
             token = {"NextToken": page["NextToken"]}
         if page.get("ExecutionStatus") in {"EXECUTE_COMPLETE", "EXECUTE_IN_PROGRESS"}:
             return None  # it was used up; CloudFormation keeps it as history
-        return LiveChange(id=page["ChangeSetId"], seen=_seen(page), resources=tuple(lines))
+        return LiveChange(
+            id=page["ChangeSetId"],
+            seen=_seen(page),
+            resources=tuple(lines),
+            maker=page.get("Description", ""),
+        )
 
     def drop_change(self, stack: str, *, name: str = CHANGE_SET) -> None:
         """Delete a change set; one that is not there is deleted already."""
