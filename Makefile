@@ -2,7 +2,7 @@
 PYTEST = .venv/bin/python -m pytest
 SCENARIOS ?= 01 02 03 05 06 07 08 22
 
-.PHONY: demo demo-local binaries test slow lint format bench conformance conformance-local chaos setup clean
+.PHONY: demo demo-local binaries test slow lint format bench conformance conformance-local chaos faults setup clean
 
 demo:
 	@scripts/setup report
@@ -50,6 +50,10 @@ conformance-local: binaries
 # SIGKILL at every call of `up` and `down`: about two hours, and broken off it goes on. SAMPLE=20 takes so many, drawn by the commit.
 chaos: binaries
 	@.venv/bin/python -m tests.chaos $(if $(SAMPLE),--sample $(SAMPLE))
+
+# Every fault of the embedded AWS at every call of `up` and `down`.
+faults: binaries
+	@.venv/bin/python -m tests.chaos faults $(if $(SAMPLE),--sample $(SAMPLE))
 
 clean:
 	rm -rf .venv .venv-checkov .mypy_cache .ruff_cache .pytest_cache .coverage build dist
