@@ -206,6 +206,13 @@ def test_denied_actions_are_told_apart_from_those_that_nobody_allowed(
     assert first.severity is second.severity is Severity.ERROR
 
 
+def test_who_may_create_and_not_delete_is_warned(cluster: ResolvedCluster) -> None:
+    denied = (Denial(action="eks:DeleteCluster", explicit=False),)
+    found = only(cluster, replace(GOOD, denied=denied))
+    assert (found.code, found.severity) == ("LT601", Severity.WARNING)
+    assert "`lowtide down` needs: eks:DeleteCluster" in found.message
+
+
 def test_what_could_not_be_verified_is_a_warning_and_no_more(cluster: ResolvedCluster) -> None:
     unknown = Unverified(what="the caller's permissions", why="AccessDenied: no")
     found = only(cluster, replace(GOOD, unknown=(unknown,)))

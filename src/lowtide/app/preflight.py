@@ -54,7 +54,7 @@ def questions(designed: Design) -> Questions:
         quotas={one.code: (one.name, one.spot) for one in quota_needs(cluster)},
         quota_of=lambda name, spot: vcpu_quota(name, spot=spot).code,
         stacks=tuple(one.name for one in designed.stacks),
-        actions=actions_of("up"),
+        actions=actions_of("up", "down"),
         resources=_resources(cluster.name),
         uses_spot=cluster.uses_spot,
     )

@@ -3,7 +3,7 @@
 Why it exists: a quota of 0, a type that a zone does not sell or a name that is taken shows up twenty minutes after `up` began. Here each is a
 finding with the blocker, the number, and the command that helps.
 
-LT601 denied-permission    an action that the caller may not do
+LT601 denied-permission    an action of `up` (error) or of `down` (warning) that the caller may not do
 LT602 small-quota          a vCPU quota below one node (error) or below the maximum sizes (warning)
 LT603 type-not-offered     a zone that sells none of a group's types (error) or lacks some (warning)
 LT604 foreign-zone         a zone that the account cannot use

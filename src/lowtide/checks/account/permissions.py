@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lowtide.aws.actions import actions_of
 from lowtide.checks.account.place import at_cluster
 from lowtide.model.account import AccountFacts
 from lowtide.model.cluster import ResolvedCluster
@@ -15,19 +16,27 @@ _SHOWN = 6
 
 
 def denied_permissions(cluster: ResolvedCluster, facts: AccountFacts) -> Iterator[Finding]:
-    """Yield one finding for all actions that a policy denies, and one for those that none allows."""
+    """Yield findings for all actions that a policy denies, and for those that none allows.
+
+    Those of ``up`` stop it; who may create and not delete is warned.
+    """
+    of_up = frozenset(actions_of("up"))
     for explicit, how in ((True, "a policy denies"), (False, "no policy allows")):
         actions = [one.action for one in facts.denied if one.explicit is explicit]
-        if actions:
-            yield at_cluster(
-                cluster,
-                DENIED_PERMISSION,
-                Severity.ERROR,
-                f"{how} {facts.principal or facts.caller} {len(actions)} of the actions that `lowtide up` needs: "
-                f"{_some(actions)}",
-                "ask an administrator for the policy in docs/iam.md; aws iam simulate-principal-policy "
-                f"--policy-source-arn {facts.principal} --action-names {' '.join(actions[:_SHOWN])} says the same",
-            )
+        for verb, mine, severity in (
+            ("up", [one for one in actions if one in of_up], Severity.ERROR),
+            ("down", [one for one in actions if one not in of_up], Severity.WARNING),
+        ):
+            if mine:
+                yield at_cluster(
+                    cluster,
+                    DENIED_PERMISSION,
+                    severity,
+                    f"{how} {facts.principal or facts.caller} {len(mine)} of the actions that `lowtide {verb}` needs: "
+                    f"{_some(mine)}",
+                    "ask an administrator for the policy in docs/iam.md; aws iam simulate-principal-policy "
+                    f"--policy-source-arn {facts.principal} --action-names {' '.join(mine[:_SHOWN])} says the same",
+                )
 
 
 def not_verified(cluster: ResolvedCluster, facts: AccountFacts) -> Iterator[Finding]:
