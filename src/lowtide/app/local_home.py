@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lowtide.local.aws.settings import Settings
 
 #: What the extra ``local`` brings, by the name under which it is imported.
-EXTRA = ("boto3", "moto", "starlette", "uvicorn")
+EXTRA = ("cfnlint", "cryptography", "jsonschema", "moto", "starlette", "uvicorn")
 #: Why the latest start in the background failed, as the fields of an error.
 FAILURE_FILE = "failure.json"
 #: Of the box in the background, in its folder.
@@ -116,7 +116,7 @@ def check_extra() -> None:
                 "The embedded AWS needs the extra `local`",
                 where="lowtide local",
                 why=f"{name} is not installed",
-                fix="pip install 'lowtide[local]'",
+                fix="pip install -e '.[local]' in a checkout of lowtide, pip install 'lowtide[local]' elsewhere",
             )
 
 
