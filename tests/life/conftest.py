@@ -69,3 +69,11 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
             patch.setenv(name, value)
         patch.setenv("KUBECONFIG", str(folder / "kubeconfig"))
         yield serving
+
+
+@pytest.fixture
+def here(real: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The example's file in a folder of its own, which is the current one, beside a box with real control planes."""
+    shutil.copy(EXAMPLE, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -37,7 +37,9 @@ def client(service: str) -> Any:
 
 
 def said(resource_type: str, wanted: Tags) -> dict[str, Any]:
-    """Return the tags of an EC2 call."""
+    """Return the tags of an EC2 call; AWS takes no empty list of them."""
+    if not wanted:
+        return {}
     return {"TagSpecifications": [{"ResourceType": resource_type, "Tags": wanted}]}
 
 

@@ -97,7 +97,7 @@ def _subnet() -> str:
 
 
 def _interface(wanted: dict[str, str]) -> str:
-    said = leftovers.said("network-interface", tags(wanted)) if wanted else {}
+    said = leftovers.said("network-interface", tags(wanted))
     made = client("ec2").create_network_interface(SubnetId=_subnet(), **said)
     return str(made["NetworkInterface"]["NetworkInterfaceId"])
 

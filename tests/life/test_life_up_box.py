@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -33,14 +32,6 @@ pytestmark = pytest.mark.slow
 EXAMPLE = ROOT / "examples" / "noble-gpu"
 NAME = "noble-gpu-example"
 LOWTIDE = [sys.executable, "-m", "lowtide"]
-
-
-@pytest.fixture
-def here(real: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The example's file in a folder of its own, which is the current one."""
-    shutil.copy(EXAMPLE / "cluster.yaml", tmp_path)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 @pytest.fixture
