@@ -147,12 +147,13 @@ def _waiting(one: WaitingPods) -> Iterable[Block]:
 
 def _short(reason: str) -> str:
     """Return the scheduler's sentence without what it says of preemption, which never helps and is always there."""
-    said, cut, _ = reason.partition(" preemption: ")
+    said, cut, rest = reason.partition(" preemption: ")
     if not cut:
         return reason
     said = said.removesuffix("no new claims to deallocate,").rstrip()
-    more = reason[reason.rindex(" (") :] if reason.endswith(")") and " (" in reason else ""
-    return said + more
+    # The sentence ends with a full stop; the autoscaler's word behind it has brackets of its own.
+    _, more, word = rest.partition(". (")
+    return f"{said} ({word}" if more else said
 
 
 def _cost(status: ClusterStatus) -> Iterable[Block]:

@@ -1,0 +1,50 @@
+"""What ``status`` says to people of pods that wait."""
+
+from __future__ import annotations
+
+from lowtide.model.catalog import PriceDates
+from lowtide.model.cluster_status import ClusterStatus, CostNow, GpuCount, WaitingPods
+from lowtide.report.status import status_text
+
+NO_PLACE = "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."
+NO_VICTIM = " preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."
+TRIGGERED = "pod triggered scale-up: [{gpu-a 0->4 (max: 10)} {gpu-b 0->3 (max: 10)}]"
+
+
+def _said_of_a_pod_that_waits_because(reason: str) -> str:
+    waiting = WaitingPods(
+        owner="Deployment default/train",
+        pods=("default/train-0",),
+        gpus=1,
+        reason=reason,
+        since_s=9.0,
+    )
+    status = ClusterStatus(
+        name="x",
+        region="us-east-1",
+        account="123456789012",
+        status="ACTIVE",
+        version="1.36",
+        ours=True,
+        at="2026-11-29T12:00:00+00:00",
+        groups=(),
+        nodes=(),
+        gpus=GpuCount(asked=1, held=0, offered=0),
+        waiting=(waiting,),
+        pods_running=0,
+        cost=CostNow(nodes=0.0, fixed=0.1, around=0.0),
+        price_dates=PriceDates(on_demand="2026-07-20", spot="2025-06-28"),
+    )  # fmt: skip
+    return status_text(status, width=400, color=False)
+
+
+def test_the_autoscalers_word_is_whole_behind_the_schedulers_and_preemption_is_left_out() -> None:
+    said = _said_of_a_pod_that_waits_because(f"{NO_PLACE}{NO_VICTIM} ({TRIGGERED})")
+    assert f"{NO_PLACE} ({TRIGGERED})" in said
+    assert "reemption" not in said
+
+
+def test_without_the_autoscalers_word_the_schedulers_sentence_ends_before_preemption() -> None:
+    said = _said_of_a_pod_that_waits_because(f"{NO_PLACE}{NO_VICTIM}")
+    assert NO_PLACE in said
+    assert "reemption" not in said
