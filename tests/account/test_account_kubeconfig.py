@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 from lowtide.app.cluster_named import cluster_named
-from lowtide.app.kubeconfigs import current_cluster
+from lowtide.app.kubeconfigs import current_cluster, write_entry
+from lowtide.app.whole_file import put
 from lowtide.kube.kubeconfig import EksEntry, read, text_of, with_entry
 from lowtide.model.errors import InputError
 from tests.account.conftest import Cloud, Lowtide
@@ -143,6 +144,39 @@ def test_a_file_that_is_no_kubeconfig_is_left_alone(
     assert ran.code == 2
     assert str(path) in ran.err
     assert path.read_text() == text
+
+
+def test_what_is_no_file_is_neither_read_nor_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(InputError, match="cannot be read") as raised:
+        write_entry(ENTRY, given=str(pipe))
+    assert "no regular file" in raised.value.why
+    assert pipe.is_fifo()
+    with pytest.raises(OSError, match="no regular file"):
+        put(pipe, "x")
+    assert [one.name for one in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_a_new_file_behind_a_link_is_for_its_owner_alone(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "folder" / "file")
+    write_entry(ENTRY, given=str(link))
+    assert link.is_symlink()
+    assert stat.S_IMODE((tmp_path / "folder" / "file").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    "name", ["", "d*", "dem?", "../x", "-demo", "dé", "a b", "demo\n", "a" * 101]
+)
+def test_a_name_that_no_cluster_can_have_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="No cluster") as raised:
+        cluster_named(name=name, region="us-west-2")
+    assert raised.value.where == "--name"
+    assert len(raised.value.what) < 120
 
 
 def test_a_cluster_that_is_not_there_is_said_to_be_so(cloud: Cloud, lowtide: Lowtide) -> None:

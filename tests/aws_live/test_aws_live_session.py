@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 pytest.importorskip("boto3")
 
+from botocore import parsers
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
+from botocore.model import StructureShape
 
 from lowtide.aws.live import session
 from lowtide.aws.live.account import Account
+from lowtide.aws.live.eks import find_cluster
 from lowtide.model.errors import AwsError
 
 
@@ -73,6 +77,72 @@ def test_an_error_that_never_reached_aws_has_a_code_of_ours(cause: Exception, co
     with pytest.raises(AwsError) as raised:
         session.ask(call)
     assert raised.value.code == code
+
+
+PAGE = b"<!DOCTYPE html><p>Sign in"
+
+
+@pytest.mark.parametrize(
+    ("protocol", "body"),
+    [
+        ("query", PAGE),
+        ("query", b""),
+        ("query", b"{}"),
+        ("query", b"<A/>"),
+        ("ec2", PAGE),
+        ("ec2", b"[1]"),
+        ("json", b"\xa7\x00"),
+        ("rest-json", b"\xa7\x00"),
+    ],
+)
+def test_an_answer_that_is_not_in_the_form_of_aws_is_told_as_that(
+    protocol: str, body: bytes
+) -> None:
+    model = {"type": "structure", "members": {}, "resultWrapper": "Result"}
+
+    def call() -> Any:
+        answer = {"status_code": 200, "headers": {}, "body": body}
+        return parsers.create_parser(protocol).parse(answer, StructureShape("Answer", model))
+
+    with pytest.raises(AwsError, match="What answered is not AWS") as raised:
+        session.ask(call)
+    assert "AWS_ENDPOINT_URL" in raised.value.fix
+    assert raised.value.code == session.UNREACHABLE
+
+
+def test_a_page_of_a_web_server_is_no_cluster() -> None:
+    class Eks:
+        def describe_cluster(self, **_: Any) -> dict[str, str]:
+            return {}
+
+    account = Account("us-east-1")
+    account._clients["eks"] = Eks()
+    with pytest.raises(AwsError, match="is not AWS"):
+        find_cluster(account, "demo")
+
+
+def test_an_error_of_ours_in_a_call_is_not_blamed_on_aws() -> None:
+    with pytest.raises(KeyError):
+        session.ask(lambda: dict[str, str]()["x"])
+
+
+@pytest.mark.parametrize("endpoint", ["garbage", "http://[::1"])
+def test_an_endpoint_that_is_no_url_is_told(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    with pytest.raises(AwsError, match="cannot be reached") as raised:
+        Account("us-east-1").client("sts")
+    assert "AWS_ENDPOINT_URL" in raised.value.fix
+
+
+def test_a_configuration_that_cannot_be_read_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "config"
+    broken.write_text("[default\nx")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(broken))
+    with pytest.raises(AwsError, match="configuration cannot be read") as raised:
+        Account("us-east-1").client("sts")
+    assert str(broken) in raised.value.why
 
 
 def test_an_unknown_profile_is_told_with_how_to_make_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ Why it exists: the file may be lost, or lie on another machine, while the cluste
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from lowtide.spec.cluster_documents import load_documents
 from lowtide.spec.clusterfile import cluster_of
 
 _REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
+#: EKS API reference, CreateCluster, ``name``. EC2's filters take ``*`` and ``?`` in what looks like a name for any letters.
+_NAME = re.compile(r"[0-9A-Za-z][A-Za-z0-9_-]{0,99}", re.ASCII)
+_SHOWN = 101
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +51,10 @@ def cluster_named(
         region: ``--region``; contradicting the file is an error.
 
     Raises:
-        InputError: nothing names a cluster, or its region; or the file cannot be read.
+        InputError: nothing names a cluster, or its region; no cluster can have that name; or the file cannot be read.
     """
+    if name is not None and not _NAME.fullmatch(name):
+        raise _no_name(name)
     if region is not None:
         checked_region(region, where="--region", command="--region")
     in_file = _in_file(file, must_be_read=name is None)
@@ -100,6 +106,17 @@ def _region_of_environment() -> str:
         where="--name",
         why="a cluster is known by its name and its region, and nothing says the region",
         fix="add --region REGION",
+    )
+
+
+def _no_name(name: str) -> InputError:
+    return InputError(
+        f"No cluster can be called {name!r}"
+        if len(name) < _SHOWN
+        else "No cluster has so long a name",
+        where="--name",
+        why="EKS takes up to 100 letters, digits, dashes and underscores, and a letter or digit first",
+        fix="aws eks list-clusters tells the names that there are",
     )
 
 

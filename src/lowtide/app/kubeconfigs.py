@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,6 +80,8 @@ def _chosen(files: tuple[Path, ...], arn: str) -> tuple[Path, kubeconfig.Documen
 
 def _read(file: Path) -> kubeconfig.Document:
     try:
+        if not stat.S_ISREG(file.stat().st_mode):  # reading a pipe or a device may never end
+            raise _unusable(file, "read", "it is no regular file")
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise
@@ -91,10 +94,11 @@ def _read(file: Path) -> kubeconfig.Document:
 def _write(file: Path, text: str) -> None:
     """Write it whole, through links, with the permissions it had; a new one is for its owner alone."""
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        place = Path(os.path.realpath(file))
+        place.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileExistsError):
-            os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _MINE_ALONE))
-        put(Path(os.path.realpath(file)), text)
+            os.close(os.open(place, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _MINE_ALONE))
+        put(place, text)
     except OSError as error:
         raise _unusable(file, "written", error.strerror or str(error)) from error
 

@@ -8,6 +8,7 @@ What it must not know: what is written.
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import stat
@@ -113,9 +114,11 @@ def put(place: Path, text: str) -> None:
     """Write a file in one step, with the permissions of the one that stood there; a link is replaced, not followed.
 
     Raises:
-        OSError: it cannot be written; what stood there still does.
+        OSError: it cannot be written; what stood there still does. Devices and pipes are never replaced, which root could do.
     """
     written: Path | None = None
+    if place.exists() and not (place.is_file() or place.is_symlink()):
+        raise OSError(errno.EINVAL, "it is no regular file", str(place))
     try:
         handle, name = tempfile.mkstemp(dir=place.parent, prefix=".lowtide-")
         written = Path(name)

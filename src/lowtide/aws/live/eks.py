@@ -54,11 +54,16 @@ def find_cluster(account: Account, name: str) -> LiveCluster | None:
         AwsError: AWS refused, or could not be reached.
     """
     try:
-        raw = ask(account.client("eks").describe_cluster, name=name)["cluster"]
+        answer = ask(account.client("eks").describe_cluster, name=name)
     except AwsError as error:
         if error.code == "ResourceNotFoundException":
             return None
         raise
+    if (
+        "cluster" not in answer
+    ):  # botocore takes any page that a web server answers for an empty answer
+        raise session.not_aws("DescribeCluster", "the answer holds no cluster")
+    raw = answer["cluster"]
     return LiveCluster(
         name=raw["name"],
         arn=raw["arn"],

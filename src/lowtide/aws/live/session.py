@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import boto3
-from botocore import exceptions
+from botocore import exceptions, parsers
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -41,8 +41,12 @@ INVALID = frozenset(
 #: Codes given to errors that never reached AWS.
 NO_CREDENTIALS = "NoCredentials"
 UNREACHABLE = "Unreachable"
+UNREADABLE = "UnreadableConfiguration"
 
 _RENEW = "renew them, for example with: aws sso login, and run the same command again"
+_REACH = "look at the network, the proxy and AWS_ENDPOINT_URL, and run the same command again"
+#: Letters of a foreign answer that are shown.
+_SHOWN = 200
 _SKEWED = re.compile(r"Signature (expired|not yet current)|RequestTimeTooSkewed")
 _DENIED_ACTION = re.compile(r"perform: ([\w-]+:\w+)")
 _NOT_GIVEN = (
@@ -85,6 +89,8 @@ def client(
         return opened.client(service, endpoint_url=endpoint, config=_RETRIES)
     except BotoCoreError as error:
         raise _told(error, service) from error
+    except ValueError as error:  # botocore's word for an endpoint that is no URL
+        raise _unreachable(service, str(error)) from error
 
 
 def ask(call: Callable[..., Any], /, **params: Any) -> Any:
@@ -96,7 +102,35 @@ def ask(call: Callable[..., Any], /, **params: Any) -> Any:
     try:
         return call(**params)
     except (ClientError, BotoCoreError) as error:
-        raise _told(error, getattr(call, "__name__", "AWS")) from error
+        raise _told(error, _name_of(call)) from error
+    except Exception as error:
+        if not _is_of_parser(error):
+            raise
+        raise not_aws(_name_of(call), f"{type(error).__name__}: {error}") from error
+
+
+def _name_of(call: Callable[..., Any]) -> str:
+    return getattr(call, "__name__", "AWS")
+
+
+def _is_of_parser(error: Exception) -> bool:
+    """Return whether botocore stumbled over an answer that is not in AWS's form; it lets any kind of error through then."""
+    step = error.__traceback__
+    while step is not None and step.tb_next is not None:
+        step = step.tb_next
+    return step is not None and step.tb_frame.f_globals.get("__name__") == parsers.__name__
+
+
+def not_aws(where: str, why: str) -> AwsError:
+    """Return the error for an answer that AWS never gives: from a proxy, a sign-in page, or a wrong AWS_ENDPOINT_URL."""
+    first = why.splitlines()[0][:_SHOWN]
+    return AwsError(
+        "What answered is not AWS", where=where, why=first, fix=_REACH, code=UNREACHABLE
+    )
+
+
+def _unreachable(where: str, why: str) -> AwsError:
+    return AwsError("AWS cannot be reached", where=where, why=why, fix=_REACH, code=UNREACHABLE)
 
 
 def _told(error: ClientError | BotoCoreError, where: str) -> AwsError:
@@ -110,7 +144,15 @@ def _told(error: ClientError | BotoCoreError, where: str) -> AwsError:
             fix="give some, for example with: aws configure sso, and --profile NAME",
             code=NO_CREDENTIALS,
         )
-    return AwsError("AWS cannot be reached", where=where, why=str(error), code=UNREACHABLE)
+    if isinstance(error, exceptions.ConfigParseError):
+        return AwsError(
+            "The AWS configuration cannot be read",
+            where=where,
+            why=str(error),
+            fix="put the file right, or name another one in AWS_CONFIG_FILE",
+            code=UNREADABLE,
+        )
+    return _unreachable(where, str(error))
 
 
 def _refused(error: ClientError) -> AwsError:
