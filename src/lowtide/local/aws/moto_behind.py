@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -54,7 +55,7 @@ class MotoBehind:
         from moto.core.config import default_user_config  # noqa: PLC0415
 
         default_user_config["iam"]["load_aws_managed_policies"] = True
-        BackendDict.reset()
+        _forget_all()
         self._backends: Any = BackendDict
         self._answers = BotocoreStubber().process_request
         self._account = account
@@ -148,6 +149,27 @@ class MotoBehind:
                 "InvalidAction", f"The embedded AWS does not serve {call.service}:{call.operation}."
             )
         return _answer(operation, protocol, found)
+
+
+def _forget_all() -> None:
+    """Let go of everything that moto holds; its own reset makes all anew first, and keeps each object in a list."""
+    from moto.core import base_backend  # noqa: PLC0415
+    from moto.core.model_instances import reset_model_data  # noqa: PLC0415
+
+    every: Any = base_backend
+    used = every.BackendDict._instances  # noqa: SLF001
+    for backends in used:
+        for regions in backends.values():
+            for one in regions.values():
+                if type(one).reset is not every.BaseBackend.reset:  # it has open files, as S3's has
+                    one.reset()
+            regions.clear()  # moto's cache of region names holds on to it
+        backends.clear()
+    used.clear()
+    subnets: Any = sys.modules.get("moto.ec2.models.subnets")
+    if subnets is not None:  # a cache of the class holds each subnet, and that its whole region
+        subnets.Subnet._base_avail_ip_iterator.cache_clear()  # noqa: SLF001
+    reset_model_data()
 
 
 def _http(call: Call, protocol: str, account: str) -> Any:
