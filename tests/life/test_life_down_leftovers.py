@@ -206,6 +206,18 @@ def test_roles_stay_where_another_region_has_a_cluster_of_that_name(down: Down) 
     assert [(one["kind"], one["elsewhere"]) for one in found["left"]] == [("role", "eu-west-1")]
 
 
+def test_roles_stay_where_nobody_may_ask_for_the_regions(down: Down, served: Serving) -> None:
+    client("iam").create_role(
+        RoleName=f"lowtide-{NAME}-cluster-R",
+        AssumeRolePolicyDocument=json.dumps(leftovers.TRUST),
+        Tags=tags({names.CLUSTER_TAG: NAME}),
+    )
+    denied = {"kind": "access-denied", "service": "ec2", "operation": "DescribeRegions"}
+    faults.add(served.box, denied)
+    code, found = down("--sweep")
+    assert (code, [one["elsewhere"] for one in found["left"]]) == (0, ["another region"])
+
+
 def test_a_cluster_without_its_stack_goes_by_the_sweep(down: Down) -> None:
     leftovers.eks_cluster(NAME, {names.CLUSTER_TAG: NAME})
     code, found = down()

@@ -13,7 +13,7 @@ import boto3
 from lowtide.aws.live.account import Account
 from lowtide.aws.live.eks import find_cluster
 from lowtide.aws.live.remains.asking import Asking, plain
-from lowtide.aws.live.session import ask
+from lowtide.aws.live.session import DENIED, ask
 from lowtide.model.errors import AwsError
 from lowtide.model.names import CLUSTER_TAG
 from lowtide.model.remains import Remain
@@ -87,12 +87,17 @@ def region_elsewhere(account: Account, cluster: str) -> str:
     """Return another region that has, or may have, a cluster of that name; empty where none has.
 
     Only regions that the account has enabled can (EC2 API reference, DescribeRegions), of its own partition, which has an IAM of its own;
-    one that does not answer may have.
+    one that does not answer may have, and so may any where AWS denies that call.
 
     Raises:
-        AwsError: AWS did not tell the regions.
+        AwsError: AWS cannot be reached, or does not take the credentials.
     """
-    enabled = ask(account.client("ec2").describe_regions)["Regions"]
+    try:
+        enabled = ask(account.client("ec2").describe_regions)["Regions"]
+    except AwsError as error:
+        if error.code in DENIED:
+            return "another region"
+        raise
     partition_of = boto3.Session().get_partition_for_region
     for region in sorted({one["RegionName"] for one in enabled} - {account.region}):
         if partition_of(region) != partition_of(account.region):
