@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from lowtide.cli.failure import report_failure
 from lowtide.cli.main import VERBS, run
 from lowtide.cli.main import lowtide as root
+from lowtide.cli.settings import Settings
 from lowtide.model.errors import AwsError, ChecksFailed, InputError, KubernetesError, LowtideError
 
 Lowtide = Callable[..., Any]
@@ -189,3 +191,14 @@ def test_a_usage_error_is_a_document_too_where_json_is_wanted(lowtide: Lowtide) 
 
 def test_run_returns_zero_when_all_is_well() -> None:
     assert run(["version"]) == 0
+
+
+@pytest.mark.parametrize(("command", "says"), [("lowtide down", True), ("lowtide check", False)])
+def test_a_bug_never_claims_that_nothing_changed_and_a_verb_that_changes_says_so(
+    capsys: pytest.CaptureFixture[str], command: str, says: bool
+) -> None:
+    settings = Settings(command=command)
+    assert report_failure(KeyError("surprise"), settings) == 70
+    said = capsys.readouterr().err
+    assert "nothing was changed" not in said
+    assert ("goes on from there" in said) is says

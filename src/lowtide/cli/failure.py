@@ -26,6 +26,9 @@ OUR_BUG = 70
 
 #: How click names what is left over once every option has its value.
 _STRAY = re.compile(r"unexpected extra arguments? \((.+)\)")
+#: Commands that may have changed a cluster before they fail, and what is said then.
+_CHANGES = ("lowtide up", "lowtide down", "lowtide scale")
+_MAY_HAVE_BEGUN = "; what it had begun stays, and the same command goes on from there"
 #: Verbs that take their files by ``-f`` and ``-w``.
 _TAKES_FILES = ("check", "simulate")
 
@@ -37,7 +40,7 @@ def report_failure(error: Exception | KeyboardInterrupt, settings: Settings) -> 
         return INTERRUPTED
     if settings.debug:
         say("".join(traceback.format_exception(error)))
-    failure, code = _explained(error)
+    failure, code = _explained(error, settings.command)
     failure.where = failure.where or settings.command
     if settings.output != HUMAN:
         show(document_text(_document(failure, code), settings.output))
@@ -47,12 +50,12 @@ def report_failure(error: Exception | KeyboardInterrupt, settings: Settings) -> 
     return code
 
 
-def _explained(error: Exception) -> tuple[LowtideError, int]:
+def _explained(error: Exception, command: str) -> tuple[LowtideError, int]:
     if isinstance(error, LowtideError):
         return error, error.exit_code
     if isinstance(error, click.ClickException):
         return _from_click(error), InputError.exit_code
-    return _from_bug(error), OUR_BUG
+    return _from_bug(error, command), OUR_BUG
 
 
 def _from_click(error: click.ClickException) -> InputError:
@@ -80,7 +83,7 @@ def _with_its_option(command: str, stray: str) -> str:
     return f"{command} {'-f' if meant_cluster else '-w'} {shlex.quote(stray)}"
 
 
-def _from_bug(error: Exception) -> LowtideError:
+def _from_bug(error: Exception, command: str) -> LowtideError:
     frames = traceback.extract_tb(error.__traceback__)
     where = (
         f"{Path(frames[-1].filename).name}:{frames[-1].lineno} in {frames[-1].name}"
@@ -88,7 +91,7 @@ def _from_bug(error: Exception) -> LowtideError:
         else ""
     )
     return LowtideError(
-        "lowtide hit a bug of its own; nothing was changed",
+        f"lowtide hit a bug of its own{_MAY_HAVE_BEGUN if command in _CHANGES else ''}",
         where=where,
         why=f"{type(error).__name__}: {error}",
         fix="run it again with --debug and report the output, with `lowtide version` and the files",
