@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import botocore.loaders
 import pytest
 from hypothesis import settings
 
@@ -15,6 +18,11 @@ settings.load_profile("lowtide")
 
 # Prices that whoever runs the tests has refreshed must not change a figure of theirs.
 os.environ["LOWTIDE_PRICES"] = "bundled"
+
+# Each session of boto3 reads its services' models by itself: half a second and tens of megabytes, in hundreds of tests.
+# They are the same files, which nobody changes.
+_loaders: Any = botocore.loaders
+_loaders.create_loader = functools.cache(_loaders.create_loader)
 
 ROOT = Path(__file__).resolve().parent.parent
 
