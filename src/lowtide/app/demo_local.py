@@ -6,6 +6,7 @@ is paid for. The box lives as long as the demo, however that ends.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import shutil
@@ -102,14 +103,32 @@ def play(command: str, on: Stage) -> None:
     started = (
         [sys.executable, "-P", "-m", "lowtide", *words[1:]] if words[0] == "lowtide" else words
     )
-    ran = subprocess.run(started, cwd=on.folder, env=dict(on.environment), check=False)  # noqa: S603 - one of COMMANDS
-    if ran.returncode:
+    code = _run(started, on)
+    if code:
         raise LowtideError(
             f"{words[0]} {words[1]} failed",
             where=command,
-            why=f"it ended with {ran.returncode}; what it said stands above",
+            why=f"it ended with {code}; what it said stands above",
             fix="the same by hand: lowtide local up, and then the commands above",
         )
+
+
+def _run(words: list[str], on: Stage) -> int:
+    """Run a command in a process group of its own: broken off, it goes with all that it has started, and nobody complains afterwards."""
+    process = subprocess.Popen(  # noqa: S603 - one of COMMANDS
+        words,
+        cwd=on.folder,
+        env=dict(on.environment),
+        stdin=subprocess.DEVNULL,  # a terminal stops programs of another group that read from it
+        process_group=0,
+    )
+    try:
+        return process.wait()
+    except BaseException:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
 
 
 @contextmanager
