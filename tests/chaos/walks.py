@@ -121,18 +121,22 @@ def _fault_calls(
         if not met:
             problems.update(dict.fromkeys(left, f"never reached; {ran.code}: {ran.last}"))
             return
-        problems[met[-1]] = judged(ran, codes, words, met[-1])
+        problems[met[-1]] = judged(ran, codes, words, *met)
         left -= set(met)
 
 
-def judged(ran: Ran, codes: frozenset[int], words: str, call: str) -> str:
-    """Return what is wrong with the end of a run that met a fault at a call, empty where nothing is."""
+def judged(ran: Ran, codes: frozenset[int], words: str, *calls: str) -> str:
+    """Return what is wrong with the end of a run that met a fault at some calls, empty where nothing is.
+
+    It ends at one of them, and gives its lease back after that.
+    """
     if "Traceback" in ran.said:
         return f"a traceback: {ran.last}"
     if ran.code not in codes:
         return f"exit code {ran.code}: {ran.last}"
-    operation = call.partition(" ")[0].partition(":")[2]
-    if ran.code and not re.search(words.format(operation=re.escape(operation)), ran.said):
+    kinds = (one.partition(" ")[0] for one in calls)
+    operation = "|".join(re.escape(one.partition(":")[2]) for one in kinds)
+    if ran.code and not re.search(words.format(operation=operation), ran.said):
         return f"the error does not say it: {ran.last}"
     return ""
 
@@ -143,7 +147,7 @@ def _fail_resources(here: World, stage: Stage, problems: dict[str, str], told: T
         here.fault({"kind": "fail-resource", "resource": one, "times": 1})
         ran = _run(here, stage, {}, told)
         if not here.forget_faults():
-            problems[one] = judged(ran, frozenset({4}), rf"why: +{one} ", "")
+            problems[one] = judged(ran, frozenset({4}), rf"why: +{one} ")
         else:
             problems[one] = f"never reached; {ran.code}: {ran.last}"
 
@@ -154,7 +158,7 @@ def _take_capacity(here: World, stage: Stage, problems: dict[str, str], told: To
         here.fault({"kind": "capacity", "instance_type": one})
         ran = _run(here, stage, {}, told, "--timeout", _PATIENCE_MIN)
         here.forget_faults()
-        problems[one] = judged(ran, frozenset({1}), "InsufficientInstanceCapacity|capacity", "")
+        problems[one] = judged(ran, frozenset({1}), "InsufficientInstanceCapacity|capacity")
 
 
 def places_in(life: Mapping[str, Any]) -> dict[str, dict[str, list[str]]]:
