@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import botocore.loaders
+import botocore.session
 import pytest
 from hypothesis import settings
 
@@ -21,8 +20,18 @@ os.environ["LOWTIDE_PRICES"] = "bundled"
 
 # Each session of boto3 reads its services' models by itself: half a second and tens of megabytes, in hundreds of tests.
 # They are the same files, which nobody changes.
-_loaders: Any = botocore.loaders
-_loaders.create_loader = functools.cache(_loaders.create_loader)
+_botocore: Any = botocore.session
+_create_loader = _botocore.create_loader
+_MODELS: dict[str | None, dict[Any, Any]] = {}
+
+
+def _loader_with_shared_models(search_path: str | None = None) -> Any:
+    loader = _create_loader(search_path)
+    loader._cache = _MODELS.setdefault(search_path, {})
+    return loader
+
+
+_botocore.create_loader = _loader_with_shared_models
 
 ROOT = Path(__file__).resolve().parent.parent
 
