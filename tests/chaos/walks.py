@@ -153,12 +153,12 @@ def _fail_resources(here: World, stage: Stage, problems: dict[str, str], told: T
 
 
 def _take_capacity(here: World, stage: Stage, problems: dict[str, str], told: Told) -> None:
-    """Let EC2 have no instance: lowtide waits, says why, and gives up when its time is over."""
+    """Let EC2 have no instance: either lowtide's time is over first, or CloudFormation gives the group up. Both say why."""
     for one in problems:
         here.fault({"kind": "capacity", "instance_type": one})
         ran = _run(here, stage, {}, told, "--timeout", _PATIENCE_MIN)
         here.forget_faults()
-        problems[one] = judged(ran, frozenset({1}), "InsufficientInstanceCapacity|capacity")
+        problems[one] = judged(ran, frozenset({1, 4}), "InsufficientInstanceCapacity|capacity")
 
 
 def places_in(life: Mapping[str, Any]) -> dict[str, dict[str, list[str]]]:
