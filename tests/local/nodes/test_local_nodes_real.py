@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from functools import partial
@@ -165,6 +166,30 @@ def test_pods_run_until_their_run_seconds_are_over_and_the_kubelet_says_what_it_
     said = wait_for(lambda: (found := tide.said("Pod", "long")) and len(found) >= 4 and found)
     assert [reason for reason, _ in said] == ["Pulled", "Created", "Started", "Killing"]
     assert "already present on machine" in dict(said)["Pulled"]
+    tide.terminate(instance_id)
+
+
+def test_a_running_pod_that_is_said_once_more_to_be_just_accepted_runs_again(tide: Cloud) -> None:
+    instance_id = tide.launch(tide.node_config(FLAGS))
+    name = wait_for(lambda: tide.node_of(instance_id))["metadata"]["name"]
+    tide.kubectl("create", "-f", "-", document=pod("late", name, "36000"))
+
+    def state() -> str:
+        return tide.kubectl(
+            "get", "pod", "late", "-o", "jsonpath={.status.containerStatuses[0].state}"
+        )
+
+    wait_for(lambda: "running" in state())
+    late = {"name": "main", "image": "i", "imageID": "", "ready": False, "restartCount": 0}
+    accepted = {
+        "conditions": [{"type": "Ready", "status": "False", "reason": "ContainersNotReady"}],
+        "containerStatuses": [late | {"state": {"waiting": {"reason": "ContainerCreating"}}}],
+    }
+    patch = json.dumps({"status": accepted})
+    tide.kubectl("patch", "pod", "late", "--subresource=status", "--type=merge", "-p", patch)
+    wait_for(lambda: "running" in state())
+    tide.kubectl("wait", "pod", "late", "--for=condition=Ready", "--timeout=60s")
+    tide.kubectl("delete", "pod", "late")
     tide.terminate(instance_id)
 
 
