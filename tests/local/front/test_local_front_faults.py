@@ -156,6 +156,8 @@ def test_capacity_quota_and_failing_resources_are_told_to_whoever_asks(client: C
         {"kind": "throttling", "when": "now"},
         {"kind": "capacity", "instance_type": 5},
         {"kind": ["throttling"]},
+        {"kind": "throttling", "service": "ec3"},
+        {"kind": "throttling", "service": "eks", "operation": "DescribeNodeGroup"},
     ],
 )
 def test_what_is_no_fault_is_refused_with_the_reason(client: Client, document: Any) -> None:
@@ -163,6 +165,12 @@ def test_what_is_no_fault_is_refused_with_the_reason(client: Client, document: A
     assert status == 400
     assert said["error"]
     assert client.admin("GET", "/faults")[1] == {"faults": []}
+
+
+def test_a_misspelt_operation_is_met_with_the_nearest_one(client: Client) -> None:
+    fault = {"kind": "throttling", "service": "eks", "operation": "DescribeNodeGroup"}
+    _, said = client.admin("POST", "/faults", fault)
+    assert "did you mean DescribeNodegroup?" in said["error"]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ Why it exists: what goes wrong in the box is decided from outside, by a test or 
 from __future__ import annotations
 
 import asyncio
+import difflib
 import hmac
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -22,6 +23,7 @@ from lowtide.local.aws import faults
 from lowtide.local.aws.box import Box
 from lowtide.local.aws.errors import AwsError
 from lowtide.local.aws.front.app import body_of
+from lowtide.local.aws.front.models import SERVED, model_of, operation_of
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -140,7 +142,25 @@ def _list_faults(box: Box, _request: Request, _body: Any) -> Mapping[str, Any]:
 
 
 def _add_fault(box: Box, _request: Request, body: Any) -> Mapping[str, Any]:
+    if isinstance(body, Mapping):
+        _check_target(body.get("service"), body.get("operation"))
     return faults.add(box, body).document()
+
+
+def _check_target(service: object, operation: object) -> None:
+    """Refuse a service or an operation that is misspelt: its fault would never meet a call.
+
+    Raises:
+        ValueError: which one, and what was meant.
+    """
+    if not isinstance(service, str) or not service:
+        return
+    if service not in SERVED:
+        raise ValueError(f"the box has no service {service!r}; it has {', '.join(sorted(SERVED))}")
+    if isinstance(operation, str) and operation and operation_of(service, operation) is None:
+        near = difflib.get_close_matches(operation, model_of(service).operation_names, n=1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        raise ValueError(f"{service} has no operation {operation!r}{meant}")
 
 
 def _remove_faults(box: Box, request: Request, _body: Any) -> Mapping[str, Any]:
