@@ -59,15 +59,16 @@ def settle(made: str) -> None:
         time.sleep(0.05)
 
 
-def network(of_kubernetes: Tags) -> tuple[str, str, str]:
-    """Make a VPC with a subnet and a security group, and return their ids."""
+def network(of_kubernetes: Tags, of_stack: Tags | None = None) -> tuple[str, str, str]:
+    """Make a VPC with a subnet and a security group, and return their ids; ``of_stack`` are tags of the first two."""
     ec2 = client("ec2")
-    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16", **said("vpc", of_kubernetes))["Vpc"]["VpcId"]
+    outer = of_kubernetes if of_stack is None else of_stack
+    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16", **said("vpc", outer))["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(
         VpcId=vpc,
         CidrBlock="10.9.0.0/24",
         AvailabilityZone=f"{REGION}a",
-        **said("subnet", of_kubernetes),
+        **said("subnet", outer),
     )["Subnet"]["SubnetId"]
     group = ec2.create_security_group(
         GroupName="k8s-elb-a", Description="d", VpcId=vpc, **said("security-group", of_kubernetes)
@@ -94,7 +95,7 @@ def everything(cluster: str) -> None:
 
 def _in_ec2(cluster: str, ours: Tags, theirs: Tags) -> None:
     ec2 = client("ec2")
-    vpc, subnet, group = network(theirs)
+    vpc, subnet, group = network(theirs, ours)
     nodes = ec2.create_security_group(
         GroupName="nodes", Description="d", VpcId=vpc, **said("security-group", ours)
     )["GroupId"]

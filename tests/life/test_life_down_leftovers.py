@@ -174,6 +174,39 @@ def test_what_is_shared_or_another_cluster_s_or_eksctl_s_is_no_leftover(down: Do
     assert len(client("ec2").describe_volumes()["Volumes"]) == 4
 
 
+def test_a_network_is_the_cluster_s_by_lowtide_s_tag_alone(down: Down) -> None:
+    owned = tags({f"kubernetes.io/cluster/{NAME}": "owned"})
+    subnet = leftovers.network([], owned)[1]
+    client("ec2").create_key_pair(KeyName="theirs", **leftovers.said("key-pair", owned))
+    client("ec2").allocate_address(Domain="vpc", **leftovers.said("elastic-ip", owned))
+    client("ssm").put_parameter(Name=f"/lowtide/{NAME}/cluster-ca", Value="v", Type="String")
+    code, found = down("--sweep")
+    assert (code, found["left"]) == (0, [])
+    assert leftovers.kinds(found["removed"]) == {"parameter"}
+    assert client("ec2").describe_subnets(SubnetIds=[subnet])["Subnets"]
+
+
+def test_a_cluster_of_the_same_name_that_cluster_api_made_is_left_alone(down: Down) -> None:
+    others = tags(
+        {
+            f"kubernetes.io/cluster/{NAME}": "owned",
+            f"sigs.k8s.io/cluster-api-provider-aws/cluster/{NAME}": "owned",
+        }
+    )
+    leftovers.volume(others)
+    leftovers.network(others)
+    client("elb").create_load_balancer(
+        LoadBalancerName="apiserver",
+        Listeners=[{"Protocol": "tcp", "LoadBalancerPort": 6443, "InstancePort": 6443}],
+        AvailabilityZones=["us-east-1a"],
+        Tags=others,
+    )
+    client("ssm").put_parameter(Name=f"/lowtide/{NAME}/cluster-ca", Value="v", Type="String")
+    code, found = down("--sweep", "--delete-volumes", "--confirm-name", NAME)
+    assert (code, found["left"]) == (0, [])
+    assert leftovers.kinds(found["removed"]) == {"parameter"}
+
+
 def test_a_cluster_of_another_tool_is_refused_although_it_has_kubernetes_tags(
     served: Serving, capsys: pytest.CaptureFixture[str]
 ) -> None:

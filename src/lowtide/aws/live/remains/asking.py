@@ -17,6 +17,8 @@ from lowtide.model.remains import Remain
 
 #: A stack's name may be cut short in the names that CloudFormation makes, so no more of it is relied on; tags decide.
 _SURE_OF_A_NAME = 24
+#: Cluster API's key (cluster-api-provider-aws, api/v1beta2/tags.go), which stands beside Kubernetes' own on all that it makes.
+_CLUSTER_API = "sigs.k8s.io/cluster-api-provider-aws/cluster/"
 
 Tags = Mapping[str, str]
 
@@ -85,9 +87,15 @@ class Asking:
             "eks:cluster-name": name,
         }
 
+    @property
+    def keys_of_others(self) -> tuple[str, ...]:
+        """The keys by which other tools say that a thing is theirs, whatever Kubernetes' tags say."""
+        return EKSCTL_CLUSTER, f"{_CLUSTER_API}{self.cluster}"
+
     def owner_tag(self, tags: Tags) -> str:
-        """Return the tag that makes a thing the cluster's, empty where it is not: ``shared`` things and eksctl's are others'."""
-        if EKSCTL_CLUSTER in tags and tags.get(CLUSTER_TAG) != self.cluster:
+        """Return the tag that makes a thing the cluster's, empty where it is not: ``shared`` things and other tools' are others'."""
+        is_theirs = any(one in tags for one in self.keys_of_others)
+        if is_theirs and tags.get(CLUSTER_TAG) != self.cluster:
             return ""
         found = (f"{key}={value}" for key, value in self.tags.items() if tags.get(key) == value)
         return next(found, "")

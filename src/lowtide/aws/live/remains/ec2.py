@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lowtide.aws.live.remains.asking import Asking, plain
-from lowtide.model.names import CLUSTER_TAG, EKSCTL_CLUSTER
+from lowtide.model.names import CLUSTER_TAG
 from lowtide.model.remains import SNAPSHOT, VOLUME, Remain
 
 Raw = Mapping[str, Any]
@@ -22,7 +22,9 @@ class Ec2Kind:
     """One kind: how its ids begin, how it is described, and how it is removed.
 
     ``key`` is the field of its id, ``takes`` the field of what removes it. ``filters`` is how the call names its filters, ``gone`` are
-    states in which it costs nothing and needs nobody. ``facts`` returns more of ``Remain``'s fields.
+    states in which it costs nothing and needs nobody. ``facts`` returns more of ``Remain``'s fields. ``by_stack``: Kubernetes makes none,
+    and its tags only let it find those of others (EKS user guide, "View Amazon EKS networking requirements": subnets carry
+    ``kubernetes.io/cluster/NAME``, also ``owned``, by the hand of their owner), so nothing but lowtide's tag makes it the cluster's.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Ec2Kind:
     state: tuple[str, ...] = ("State",)
     gone: frozenset[str] = frozenset()
     filters: str = "Filters"
+    by_stack: bool = False
     facts: Callable[[Raw], Mapping[str, Any]] = lambda _: _NOTHING
 
     def remain(self, asking: Asking, raw: Raw, found_by: str) -> Remain | None:
@@ -93,6 +96,7 @@ EC2_KINDS: tuple[Ec2Kind, ...] = (
     ),
     Ec2Kind(
         name="NAT gateway",
+        by_stack=True,
         prefix="nat",
         operation="describe_nat_gateways",
         answer="NatGateways",
@@ -103,6 +107,7 @@ EC2_KINDS: tuple[Ec2Kind, ...] = (
     ),
     Ec2Kind(
         name="elastic IP",
+        by_stack=True,
         prefix="eipalloc",
         operation="describe_addresses",
         answer="Addresses",
@@ -111,6 +116,7 @@ EC2_KINDS: tuple[Ec2Kind, ...] = (
     ),
     Ec2Kind(
         name="VPC endpoint",
+        by_stack=True,
         prefix="vpce",
         operation="describe_vpc_endpoints",
         answer="VpcEndpoints",
@@ -147,6 +153,7 @@ EC2_KINDS: tuple[Ec2Kind, ...] = (
     ),
     Ec2Kind(
         name="placement group",
+        by_stack=True,
         prefix="pg",
         operation="describe_placement_groups",
         answer="PlacementGroups",
@@ -157,6 +164,7 @@ EC2_KINDS: tuple[Ec2Kind, ...] = (
     ),
     Ec2Kind(
         name="key pair",
+        by_stack=True,
         prefix="key",
         operation="describe_key_pairs",
         answer="KeyPairs",
@@ -166,6 +174,7 @@ EC2_KINDS: tuple[Ec2Kind, ...] = (
     ),
     Ec2Kind(
         name="subnet",
+        by_stack=True,
         prefix="subnet",
         operation="describe_subnets",
         answer="Subnets",
@@ -174,6 +183,7 @@ EC2_KINDS: tuple[Ec2Kind, ...] = (
     ),
     Ec2Kind(
         name="route table",
+        by_stack=True,
         prefix="rtb",
         operation="describe_route_tables",
         answer="RouteTables",
@@ -182,6 +192,7 @@ EC2_KINDS: tuple[Ec2Kind, ...] = (
     ),
     Ec2Kind(
         name="internet gateway",
+        by_stack=True,
         prefix="igw",
         operation="describe_internet_gateways",
         answer="InternetGateways",
@@ -190,6 +201,7 @@ EC2_KINDS: tuple[Ec2Kind, ...] = (
     ),
     Ec2Kind(
         name="VPC",
+        by_stack=True,
         prefix="vpc",
         operation="describe_vpcs",
         answer="Vpcs",
@@ -222,7 +234,7 @@ _BY_PREFIX = {one.prefix: one for one in EC2_KINDS}
 def find_in_ec2(asking: Asking) -> Iterator[Remain]:
     """Yield what carries a tag of the cluster, and the interfaces that EKS makes for a control plane, which carry none."""
     tagged: dict[str, dict[str, str]] = {}
-    keys = {"Name": "key", "Values": [*asking.tags, EKSCTL_CLUSTER]}
+    keys = {"Name": "key", "Values": [*asking.tags, *asking.keys_of_others]}
     for one in asking.every("ec2", "describe_tags", "Tags", Filters=[keys]):
         tagged.setdefault(one["ResourceId"], {})[one["Key"]] = one.get("Value", "")
     owned = {resource: tag for resource, tags in tagged.items() if (tag := asking.owner_tag(tags))}
@@ -235,11 +247,12 @@ def find_in_ec2(asking: Asking) -> Iterator[Remain]:
 
 def _described(asking: Asking, kind: Ec2Kind, owned: Mapping[str, str]) -> Iterator[Remain]:
     by_tag = {"Name": "tag-key", "Values": list(asking.tags)}
+    own = f"{CLUSTER_TAG}={asking.cluster}"
     for raw in _flat(
         asking.every("ec2", kind.operation, kind.answer, **{kind.filters: [by_tag]}), kind
     ):
         found_by = owned.get(raw[kind.key])
-        if found_by is not None:
+        if found_by is not None and (found_by == own or not kind.by_stack):
             found = kind.remain(asking, raw, found_by)
             if found is not None:
                 yield found
