@@ -62,10 +62,10 @@ def aws(*arguments: str) -> None:
     ("before", "alias", "profile"),
     [
         (None, "", ""),
-        ("", "short", "work"),
-        (OTHERS, "", ""),
+        pytest.param("", "short", "work", marks=pytest.mark.slow),
+        pytest.param(OTHERS, "", "", marks=pytest.mark.slow),
         (MINE, "", "work"),
-        ("apiVersion: v1\nclusters: null\n", "short", ""),
+        pytest.param("apiVersion: v1\nclusters: null\n", "short", "", marks=pytest.mark.slow),
     ],
 )
 def test_it_writes_the_same_file_as_the_aws_cli(

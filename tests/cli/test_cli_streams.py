@@ -108,4 +108,4 @@ def test_a_reader_of_help_may_stop_early(line: str) -> None:
         assert process.stderr is not None
         process.stdout.close()
         assert process.stderr.read() == b""
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=120) == 0

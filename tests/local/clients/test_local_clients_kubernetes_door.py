@@ -51,7 +51,7 @@ class Door:
         if token:
             whole["Authorization"] = f"Bearer {token}"
         connection = http.client.HTTPSConnection(
-            self.address.hostname or "", self.address.port, timeout=30, context=self.tls
+            self.address.hostname or "", self.address.port, timeout=120, context=self.tls
         )
         try:
             connection.request(method, path, body, whole)
@@ -122,7 +122,7 @@ def test_an_object_that_is_too_large_is_refused(door: Door) -> None:
 def test_a_client_that_sends_half_a_request_holds_up_nobody(door: Door) -> None:
     host, port = door.address.hostname or "", door.address.port or 0
     with (
-        socket.create_connection((host, port), timeout=30) as plain,
+        socket.create_connection((host, port), timeout=120) as plain,
         door.tls.wrap_socket(plain, server_hostname=host) as slow,
     ):
         slow.sendall(b"POST /api/v1/pods HTTP/1.1\r\nHost: localhost\r\nContent-Le")
@@ -130,7 +130,7 @@ def test_a_client_that_sends_half_a_request_holds_up_nobody(door: Door) -> None:
 
 
 def test_plain_http_is_answered_with_words_and_not_with_data(door: Door) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", door.address.port or 0, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", door.address.port or 0, timeout=120)
     connection.request("GET", PODS)
     answer = connection.getresponse()
     assert answer.status == 400

@@ -95,6 +95,7 @@ def test_deploy_creates_updates_and_knows_when_there_is_nothing_to_do(cli: Cli) 
     )
 
 
+@pytest.mark.slow
 def test_deploy_fails_when_the_stack_does_and_says_how_to_see_why(cli: Cli) -> None:
     fault = {"kind": "fail-resource", "resource": "A", "message": "no luck"}
     faults.add(cli.served.box, fault)
@@ -118,6 +119,7 @@ def test_deploy_without_the_capability_is_refused(cli: Cli) -> None:
     assert "Requires capabilities : [CAPABILITY_IAM]" in ran.stderr
 
 
+@pytest.mark.slow
 def test_the_cli_waits_for_stacks_and_finds_deleted_ones_gone(cli: Cli) -> None:
     name = cli.write(
         "t.json",

@@ -275,7 +275,7 @@ def _may(served: Served, verb: str, what: str) -> str:
 def _post(served: Served, path: str, body: Any) -> tuple[int, Any]:
     import http.client
 
-    connection = http.client.HTTPConnection("127.0.0.1", served.serving.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", served.serving.port, timeout=60)
     try:
         connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
         answer = connection.getresponse()

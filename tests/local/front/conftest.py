@@ -46,7 +46,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
     ) -> tuple[int, bytes, Mapping[str, str]]:
         """Send one bare request and return status, body and headers."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.served.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.served.port, timeout=60)
         try:
             connection.request(method, path, body, dict(headers or {}))
             answer = connection.getresponse()

@@ -68,6 +68,7 @@ def _send(
     return client.http(method, path, body, {k: str(v) for k, v in request.headers.items()})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", CLI)
 def test_the_aws_cli_gets_an_answer_from_every_service_that_is_served(
     client: Client, command: str
@@ -315,7 +316,7 @@ def test_waiting_for_a_message_does_not_hold_up_the_box(client: Client) -> None:
 
 def test_a_body_above_the_limit_is_refused(client: Client) -> None:
     size = front_app.LARGEST_BODY + 1
-    with socket.create_connection(("127.0.0.1", client.served.port), timeout=20) as raw:
+    with socket.create_connection(("127.0.0.1", client.served.port), timeout=60) as raw:
         raw.sendall(
             f"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\n\r\n".encode()
         )
@@ -334,7 +335,7 @@ def test_a_client_that_never_ends_its_head_is_closed(
     client: Client, monkeypatch: pytest.MonkeyPatch, sent: bytes
 ) -> None:
     monkeypatch.setattr(front_server, "HEAD_TIME_S", 0.2)
-    with socket.create_connection(("127.0.0.1", client.served.port), timeout=20) as raw:
+    with socket.create_connection(("127.0.0.1", client.served.port), timeout=60) as raw:
         raw.sendall(sent)
         assert raw.recv(100) == b""
 
@@ -343,7 +344,7 @@ def test_a_client_that_never_ends_its_body_gets_a_time_out(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(front_app, "BODY_TIME_S", 0.2)
-    with socket.create_connection(("127.0.0.1", client.served.port), timeout=20) as raw:
+    with socket.create_connection(("127.0.0.1", client.served.port), timeout=60) as raw:
         raw.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nabc")
         assert b" 408 " in raw.recv(65536).splitlines()[0]
 
@@ -351,7 +352,7 @@ def test_a_client_that_never_ends_its_body_gets_a_time_out(
 def test_a_head_above_the_limit_is_refused(client: Client) -> None:
     status, _, _ = client.http("GET", "/clusters", headers={"X-Long": "a" * 60_000})
     assert status == 403
-    with socket.create_connection(("127.0.0.1", client.served.port), timeout=20) as raw:
+    with socket.create_connection(("127.0.0.1", client.served.port), timeout=60) as raw:
         raw.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"a" * 200_000)
         assert b" 400 " in raw.recv(65536).splitlines()[0]
 

@@ -58,6 +58,7 @@ def test_the_printed_lines_reach_the_box_and_nothing_is_left_after_down(home: Ho
     assert home.run("local", "down").stderr == "No box was running.\n"
 
 
+@pytest.mark.slow
 def test_what_was_in_the_box_and_the_lines_to_paste_survive_down_with_keep(home: Home) -> None:
     before = home.up()
     home.aws("sqs").create_queue(QueueName="kept")
@@ -70,6 +71,7 @@ def test_what_was_in_the_box_and_the_lines_to_paste_survive_down_with_keep(home:
     assert home.document("local", "down")["forgot"] is True
 
 
+@pytest.mark.slow
 def test_up_with_keep_makes_down_keep_until_it_is_told_otherwise(home: Home) -> None:
     home.up("--keep")
     assert home.document("local", "down")["kept"] is True
@@ -90,6 +92,7 @@ def test_a_killed_box_is_said_to_be_killed_and_the_next_one_goes_on_with_its_sta
     assert len(home.aws("sqs").list_queues()["QueueUrls"]) == 1
 
 
+@pytest.mark.slow
 def test_a_port_that_another_program_took_is_named_and_another_is_chosen(home: Home) -> None:
     before = home.up()
     home.run("local", "down", "--keep")
@@ -140,6 +143,7 @@ def test_a_box_that_hangs_is_named_and_ended(home: Home) -> None:
     assert home.up()["ran_already"] is False
 
 
+@pytest.mark.slow
 def test_of_two_starts_at_once_one_starts_the_box_and_both_print_its_lines(home: Home) -> None:
     with ThreadPoolExecutor(2) as both:
         first, second = both.map(lambda _: home.document("local", "up"), range(2))
@@ -147,6 +151,7 @@ def test_of_two_starts_at_once_one_starts_the_box_and_both_print_its_lines(home:
     assert {first["ran_already"], second["ran_already"]} == {True, False}
 
 
+@pytest.mark.slow
 def test_a_start_that_is_broken_off_leaves_no_box(home: Home) -> None:
     with subprocess.Popen(
         [*PYTHON, "local", "up"], env=home.environment, stderr=subprocess.DEVNULL
@@ -183,6 +188,7 @@ def test_a_path_that_is_not_there_is_refused_before_anything_starts(
     assert home.document("local", "status")["state"] == "absent"
 
 
+@pytest.mark.slow
 def test_logs_of_the_box_are_printed_and_followed_and_an_unknown_part_is_met_with_the_known(
     home: Home,
 ) -> None:
