@@ -116,7 +116,7 @@ def check_extra() -> None:
                 "The embedded AWS needs the extra `local`",
                 where="lowtide local",
                 why=f"{name} is not installed",
-                fix="pip install -e '.[local]' in a checkout of lowtide, pip install 'lowtide[local]' elsewhere",
+                fix="scripts/setup report,local in a checkout of lowtide, pip install 'lowtide[local]' elsewhere",
             )
 
 
