@@ -46,7 +46,9 @@ def test_what_was_never_there_is_proved_to_be_gone(
     served: Serving, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["down", *BY_NAME]) == 0, "there is nothing to ask about"
-    last = capsys.readouterr().out.splitlines()[-1]
+    said = capsys.readouterr()
+    assert f"There is no cluster {NAME} in us-east-1" in said.err
+    last = said.out.splitlines()[-1]
     assert last.startswith(f"Nothing of {NAME} is left in us-east-1: looked for ")
     assert f"({len(KINDS)} kinds, " in last
     assert all(kind in last for kind in KINDS)
@@ -224,6 +226,18 @@ def test_a_stack_of_ours_that_is_gone_is_proof_enough(down: Down) -> None:
     leftovers.stack(f"lowtide-{NAME}-cluster", NAME, queue)
     assert [one["id"] for one in down()[1]["left"]] == [volume]
     assert down("--sweep", "--delete-volumes", "--confirm-name", NAME)[0] == 0
+
+
+def test_what_a_sweep_would_remove_beside_the_stacks_is_shown_before_the_question(
+    served: Serving, capsys: pytest.CaptureFixture[str]
+) -> None:
+    group = leftovers.network(tags({f"kubernetes.io/cluster/{NAME}": "owned"}), [])[2]
+    queue: dict[str, Any] = {"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}}
+    leftovers.stack(f"lowtide-{NAME}-cluster", NAME, queue)
+    assert run(["down", *BY_NAME, "--sweep"]) == 2
+    assert f"- security group {group}" in capsys.readouterr().err
+    assert run(["down", *BY_NAME]) == 2
+    assert group not in capsys.readouterr().err
 
 
 def test_roles_stay_where_another_region_has_a_cluster_of_that_name(down: Down) -> None:

@@ -161,6 +161,10 @@ def _ask(prepared: Prepared, confirm_name: str | None, *, yes: bool) -> None:
 
     plan = prepared.plan
     if plan.is_nothing:
+        # A misspelt name must not read like a cluster that was deleted.
+        say(
+            f"There is no cluster {plan.cluster} in {plan.region}, account {plan.account}: nothing is deleted."
+        )
         return
     if plan.choice.delete_volumes and confirm_name is None and not sys.stdin.isatty():
         raise InputError(
