@@ -21,7 +21,7 @@ from lowtide.model.cluster_status import ClusterStatus
 from lowtide.model.errors import InputError, LowtideError
 from lowtide.model.names import CLUSTER_TAG
 from lowtide.model.remains import DATA, Choice, DownPlan, Looked, SeenForDown
-from lowtide.resolve.teardown import phases
+from lowtide.resolve.teardown import is_beside_stacks, phases
 
 #: States of a cluster in which its API server answers.
 LIVE = ("ACTIVE", "UPDATING")
@@ -76,7 +76,11 @@ def prepare(cluster: NamedCluster, wish: Wish, *, profile: str | None = None) ->
     if not stacks and found is None:
         _refuse_unproved(account, name, looked)
     status = _status(cluster, found, profile)
-    shown = [one for one in looked.remains if not stacks or one.kind in DATA]
+    shown = [
+        one
+        for one in looked.remains
+        if not stacks or one.kind in DATA or (wish.choice.sweep and is_beside_stacks(one))
+    ]
     plan = DownPlan(
         cluster=name,
         region=account.region,

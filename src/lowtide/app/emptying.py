@@ -135,13 +135,13 @@ class _Emptying:
         self._done.notes.append(words)
         self._say("note", words)
 
-    def _until(self, is_done: Callable[[], bool], within_s: float) -> bool:
-        """Look again and again until it is done; False where the time was over before."""
+    def _until(self, is_done: Callable[[], bool], within_s: float, what: str) -> bool:
+        """Look again and again until it is done; False where the time was over before. ``what`` is waited for."""
         ends = time.monotonic() + within_s
         while not patiently(self._means.patience, is_done):
             if time.monotonic() > ends:
                 return False
-            self._means.patience.pause("the cluster to be empty", has_news=True)
+            self._means.patience.pause(what, has_news=True)
         return True
 
     # Nothing is bought any more
@@ -156,7 +156,8 @@ class _Emptying:
                     kinds.DEPLOYMENT, name, {"spec": {"replicas": 0}}, namespace=namespace
                 )
             labels = one["spec"]["selector"].get("matchLabels", {})
-            if self._until(partial(_has_no_pod, cluster, namespace, labels), AUTOSCALER_S):
+            no_pod = partial(_has_no_pod, cluster, namespace, labels)
+            if self._until(no_pod, AUTOSCALER_S, f"the pods of {called(one)} to end"):
                 self._say(called(one), "scaled to 0")
             else:
                 self._note(f"{called(one)}: its pods did not end in {AUTOSCALER_S:.0f} s")
@@ -195,10 +196,14 @@ class _Emptying:
             self._means.before_act()
             metadata = one["metadata"]
             cluster.delete(kinds.kind_of(one), metadata["name"], namespace=metadata["namespace"])
-            self._say(called(one), "deleted, with its load balancer")
-        if not self._until(lambda: not any(_is_there(cluster, one) for one in found), BALANCERS_S):
-            left = ", ".join(called(one) for one in found if _is_there(cluster, one))
-            self._note(f"{left}: no controller took the load balancer away")
+            self._say(called(one), "is being deleted by its controller")
+        ends = time.monotonic() + BALANCERS_S
+        for one in found:
+            gone = partial(_is_gone, cluster, one)
+            if self._until(gone, ends - time.monotonic(), f"{called(one)} to go"):
+                self._say(called(one), "deleted, with its load balancer")
+            else:
+                self._note(f"{called(one)}: no controller took the load balancer away")
 
     def _mark_volumes(self, cluster: Cluster) -> None:
         """Put the cluster's tag on volumes that pods used: drivers do not always, and only the cluster knows them."""
@@ -276,10 +281,10 @@ def _has_no_pod(cluster: Cluster, namespace: str, labels: Mapping[str, str]) -> 
     return not cluster.list(kinds.POD, namespace=namespace, labels=labels).items
 
 
-def _is_there(cluster: Cluster, obj: Object) -> bool:
+def _is_gone(cluster: Cluster, obj: Object) -> bool:
     metadata = obj["metadata"]
     live = cluster.get(kinds.kind_of(obj), metadata["name"], metadata["namespace"])
-    return live is not None and live["metadata"]["uid"] == metadata["uid"]
+    return live is None or live["metadata"]["uid"] != metadata["uid"]
 
 
 def _is_of_gpus(group: SeenGroup) -> bool:

@@ -44,6 +44,11 @@ def in_the_way(remain: Remain) -> bool:
     return "=" in remain.found_by  # by a tag: what EKS calls by its name goes with the cluster
 
 
+def is_beside_stacks(remain: Remain) -> bool:
+    """Return whether neither a stack of the cluster nor EKS takes it away: it has tags of Kubernetes alone, or a name."""
+    return not remain.found_by.startswith((CLUSTER_TAG, _OF_EKS, "description "))
+
+
 def left_by_nodes(remain: Remain) -> bool:
     """Return whether it is an interface that a node's network plug-in made and nobody uses any more."""
     return (
