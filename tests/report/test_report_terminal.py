@@ -243,6 +243,9 @@ def test_a_run_without_pods_that_ran_has_no_waiting_times_and_is_no_bargain(
 ) -> None:
     text = comparison_text([("a", tide), ("b", refused)], width=100, color=False)
     assert re.search(r"^waiting, p95 +\S+ +no pod ran$", text, re.MULTILINE)
+    (group,) = refused.pods.refused
+    assert f"b: {len(group.pods)} pods refused: {group.cause}" in " ".join(text.split())
+    assert "a: " not in text
     nobody = comparison_text([("b", refused), ("c", refused)], width=100, color=False)
     assert "*" not in nobody
 

@@ -89,6 +89,7 @@ def comparison_text(compared: Sequence[tuple[str, Simulation]], *, width: int, c
         blocks += [_comparison(compared[start : start + fitting], best), line()]
     if best is not None:
         blocks.append(line("* the cheapest of those that ran the most pods", "dim"))
+    blocks += _all_refused(compared)
     dated = dict.fromkeys(price_dates_text(one.price_dates) for _, one in compared)
     blocks += [line(one, "dim") for one in dated if one]
     return _drawn([*blocks, *_all_notices(compared)], width=width, color=color)
@@ -373,6 +374,18 @@ def _comparison(compared: Sequence[tuple[str, Simulation]], best: float | None) 
     columns = (Column(), *(Column(title=title, right=True) for title in titles))
     rows = [(title, *(value(one) for _, one in compared)) for title, value in _COMPARED]
     return Table(columns, rows)
+
+
+def _all_refused(compared: Sequence[tuple[str, Simulation]]) -> list[Block]:
+    """Return why pods never ran, run by run: the table only counts them."""
+    return [
+        line(
+            f"{printable(label)}: {count_text(len(group.pods), 'pod')} refused: {group.cause}",
+            "bold red",
+        )
+        for label, one in compared
+        for group in one.pods.refused
+    ]
 
 
 def _all_notices(compared: Sequence[tuple[str, Simulation]]) -> list[Block]:
