@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -116,5 +117,7 @@ def _tell(box: Up) -> None:
         )
     )
     runs = "runs already" if box.ran_already else "runs in the background"
-    say(f"\nThe box {runs} at {box.door.url}; paste these lines, then use it as AWS.")
+    # Where the shell takes the lines itself nobody sees any.
+    how = '; paste these lines, or type eval "$(lowtide local up)"' if sys.stdout.isatty() else ""
+    say(f"\nThe box {runs} at {box.door.url}{how}.")
     say_next("lowtide local status", "lowtide local logs -f", "lowtide local down")
