@@ -106,6 +106,10 @@ def _cluster(one: Mapping[str, Any]) -> Iterator[str]:
     for problem in filter(None, (one["health"], one["failure"])):
         yield f"  problem     {problem}"
     running = ", ".join(f"{name} {pid}" for name, pid in one["processes"].items())
+    if not running and not one["failure"]:
+        # A cluster that is new or that a box took up again: whether its autoscaler is applied is not known before.
+        yield "  programs    none yet"
+        return
     yield f"  programs    {running or 'none'}"
     yield f"  autoscaler  {_autoscaler(one['autoscaler'])}"
 

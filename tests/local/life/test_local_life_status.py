@@ -70,6 +70,14 @@ def test_it_says_which_of_the_two_autoscalers_runs(say: Any, autoscaler: Any, wo
     assert f"  autoscaler  {words}\n" in told
 
 
+def test_before_its_programs_run_nothing_is_said_of_a_clusters_autoscaler(say: Any) -> None:
+    told = say(**_running(processes={}))
+    assert "programs    none yet" in told
+    assert "autoscaler" not in told
+    failed = say(**_running(processes={}, failure="etcd ended 6 times"))
+    assert "programs    none\n" in failed
+
+
 def test_it_says_what_runs_what_is_wrong_and_which_instances_are_no_nodes(say: Any) -> None:
     told = say(**_running(health="kwok is missing", failure="etcd ended 6 times"))
     assert "for 1h02m (pid 7)" in told
