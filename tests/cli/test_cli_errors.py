@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -202,3 +204,29 @@ def test_a_bug_never_claims_that_nothing_changed_and_a_verb_that_changes_says_so
     said = capsys.readouterr().err
     assert "nothing was changed" not in said
     assert ("goes on from there" in said) is says
+
+
+@pytest.mark.parametrize(
+    ("number", "path"),
+    [(errno.ENOSPC, None), (errno.EROFS, "/state"), (errno.ENOTDIR, "/a/b"), (errno.EACCES, "/a")],
+)
+def test_a_disk_that_is_full_or_not_ours_is_no_bug_of_lowtide(
+    failing: Callable[[BaseException], None],
+    lowtide: Lowtide,
+    number: int,
+    path: str | None,
+) -> None:
+    failing(OSError(number, os.strerror(number), path))
+    ran = lowtide("version")
+    assert ran.code == 1
+    said = lines_of(ran.err)
+    assert len(said) == 4
+    assert said[1].strip() == f"where: {path or 'lowtide version'}"
+    assert os.strerror(number) in said[2]
+
+
+def test_any_other_error_of_the_system_stays_a_bug(
+    failing: Callable[[BaseException], None], lowtide: Lowtide
+) -> None:
+    failing(OSError(errno.EBADF, "Bad file descriptor"))
+    assert lowtide("version").code == 70

@@ -8,6 +8,7 @@ What it must not know: any verb.
 
 from __future__ import annotations
 
+import errno
 import re
 import shlex
 import sys
@@ -23,6 +24,19 @@ from lowtide.cli.settings import HUMAN, Settings
 from lowtide.model.errors import InputError, LowtideError
 
 OUR_BUG = 70
+
+#: What no program can help, wherever it wrote or read: a full or read-only disk, a folder that is a file or another's, no more handles.
+_OF_THE_MACHINE = frozenset(
+    {
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EROFS,
+        errno.ENOTDIR,
+        errno.EACCES,
+        errno.EMFILE,
+        errno.ENFILE,
+    }
+)
 
 #: How click names what is left over once every option has its value.
 _STRAY = re.compile(r"unexpected extra arguments? \((.+)\)")
@@ -55,7 +69,18 @@ def _explained(error: Exception, command: str) -> tuple[LowtideError, int]:
         return error, error.exit_code
     if isinstance(error, click.ClickException):
         return _from_click(error), InputError.exit_code
+    if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
+        return _from_machine(error, command), LowtideError.exit_code
     return _from_bug(error, command), OUR_BUG
+
+
+def _from_machine(error: OSError, command: str) -> LowtideError:
+    return LowtideError(
+        f"This machine did not let lowtide go on{_MAY_HAVE_BEGUN if command in _CHANGES else ''}",
+        where=str(error.filename or command),
+        why=error.strerror or str(error),
+        fix="make room, or set XDG_STATE_HOME, XDG_CACHE_HOME or TMPDIR to a folder that is yours, and run it again",
+    )
 
 
 def _from_click(error: click.ClickException) -> InputError:
