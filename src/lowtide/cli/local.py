@@ -11,7 +11,7 @@ LOCAL_VERBS = {
     "status": ("lowtide.cli.local_status:status", "What runs in it, and which autoscaler."),
     "logs": ("lowtide.cli.local_status:logs", "What the box and its programs wrote."),
     "down": ("lowtide.cli.local_up:down", "Stop it, and forget or keep what is in it."),
-    "aws": ("lowtide.cli.local_aws:aws", "The box in this terminal, or beside one command."),
+    "aws": ("lowtide.cli.local_aws:aws", "A box of its own, for this terminal or one command."),
     "fault": ("lowtide.cli.local_fault:fault", "Let something go wrong in a running box."),
     "build": ("lowtide.cli.local_build:build", "Get the programs of a control plane, once."),
 }
@@ -25,7 +25,7 @@ LOCAL_VERBS = {
 Examples:
   lowtide local build                                    once: the programs of a control plane
   eval "$(lowtide local up)"                             the box in the background, this shell in it
-  lowtide local aws -- aws sts get-caller-identity       one command against it
+  lowtide local aws -- aws sts get-caller-identity       one command in a box of its own
 """,
 )
 def local() -> None:

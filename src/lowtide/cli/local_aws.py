@@ -24,7 +24,7 @@ Examples:
   lowtide local aws -- aws sts get-caller-identity
 
 \b
-It is the box of `lowtide local up` in this terminal, and forgets everything at its end unless --state says where to
+It is a box of its own beside the one of `lowtide local up`, and forgets everything at its end unless --state says where to
 keep it.
 
 \b
