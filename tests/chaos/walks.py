@@ -142,14 +142,20 @@ def judged(ran: Ran, codes: frozenset[int], words: str, *calls: str) -> str:
 
 
 def _fail_resources(here: World, stage: Stage, problems: dict[str, str], told: Told) -> None:
-    """Let CloudFormation fail at one resource after the other."""
+    """Let CloudFormation fail at every resource once: each run goes as far as the first of each stack that has not failed yet."""
     for one in problems:
         here.fault({"kind": "fail-resource", "resource": one, "times": 1})
+    left = set(problems)
+    while left:
         ran = _run(here, stage, {}, told)
-        if not here.forget_faults():
-            problems[one] = judged(ran, frozenset({4}), rf"why: +{one} ")
-        else:
-            problems[one] = f"never reached; {ran.code}: {ran.last}"
+        met = left - here.failing_resources()
+        if not met:
+            problems.update(dict.fromkeys(left, f"never reached; {ran.code}: {ran.last}"))
+            break
+        wrong = judged(ran, frozenset({4}), rf"why: +({'|'.join(sorted(met))}) ")
+        problems.update(dict.fromkeys(met, wrong))
+        left -= met
+    here.forget_faults()
 
 
 def _take_capacity(here: World, stage: Stage, problems: dict[str, str], told: Told) -> None:

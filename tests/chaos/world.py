@@ -93,9 +93,13 @@ class World:
         """Let something go wrong."""
         faults.add(self.served.box, fields)
 
-    def forget_faults(self) -> bool:
-        """Let nothing go wrong any more; return whether something was still to go wrong."""
-        return bool(faults.remove(self.served.box))
+    def failing_resources(self) -> set[str]:
+        """Return the resources that have still to fail."""
+        return {one.resource for one in faults.listed(self.served.box)}
+
+    def forget_faults(self) -> None:
+        """Let nothing go wrong any more."""
+        faults.remove(self.served.box)
 
     def kubeconfig(self) -> Path | None:
         """Return the cluster's administrator's, None where there is no cluster."""
