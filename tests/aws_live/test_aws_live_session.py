@@ -64,6 +64,21 @@ def test_a_refusal_says_what_it_means_and_what_to_do(
 
 
 @pytest.mark.parametrize(
+    ("status", "what", "word"), [(500, "AWS failed", "health"), (400, "AWS refused", "put right")]
+)
+def test_a_refusal_without_a_known_meaning_still_says_what_to_do(
+    status: int, what: str, word: str
+) -> None:
+    def call() -> None:
+        answer = {"Error": {"Code": "Odd"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+        raise ClientError(answer, "Do")  # type: ignore[arg-type]
+
+    with pytest.raises(AwsError, match=what) as told:
+        session.ask(call)
+    assert word in told.value.fix
+
+
+@pytest.mark.parametrize(
     ("cause", "code"),
     [
         (NoCredentialsError(), session.NO_CREDENTIALS),

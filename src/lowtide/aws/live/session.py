@@ -43,6 +43,9 @@ NO_CREDENTIALS = "NoCredentials"
 UNREACHABLE = "Unreachable"
 UNREADABLE = "UnreadableConfiguration"
 
+#: From here on it is AWS's fault (HTTP).
+_SERVER_ERROR = 500
+_FAILED = "run the same command again; https://health.aws.amazon.com says whether AWS has trouble"
 _RENEW = "renew them, for example with: aws sso login, and run the same command again"
 _REACH = "look at the network, the proxy and AWS_ENDPOINT_URL, and run the same command again"
 #: Letters of a foreign answer that are shown.
@@ -174,7 +177,9 @@ def _meaning(code: str, message: str, error: ClientError) -> tuple[str, str]:
     if code in DENIED:
         action = _denied_action(message, error.operation_name)
         return f"AWS denied {action}", f"let an administrator allow {action} to this identity"
-    return "AWS refused a call", ""
+    if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= _SERVER_ERROR:
+        return "AWS failed on a call", _FAILED
+    return "AWS refused a call", "put right what AWS names above, and run the same command again"
 
 
 def _denied_action(message: str, operation: str) -> str:
