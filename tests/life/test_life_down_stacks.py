@@ -15,6 +15,7 @@ import pytest
 
 pytest.importorskip("boto3")
 
+from lowtide.app.this_process import this_process
 from lowtide.aws.live.account import Account
 from lowtide.aws.live.lease import Holder, Lease
 from lowtide.aws.live.stacks import Stacks
@@ -301,6 +302,16 @@ def test_a_run_killed_at_any_moment_is_finished_by_the_next_one(down: Down) -> N
         started.wait()
         code, found = down("--sweep")
         assert (code, found["nothing_left"], _names()) == (0, True, set())
+
+
+@pytest.mark.skipif(not this_process(), reason="only Linux tells processes apart")
+def test_the_lease_of_a_run_that_was_killed_when_all_was_gone_does_not_stay(down: Down) -> None:
+    ended = f"{this_process().rpartition(' ')[0]} 1"
+    holder = Holder(id="1", who="ada", host="ada@desk", verb="down", process=ended)
+    Lease(Account("us-east-1"), NAME, holder)._make(1)
+    code, found = down()
+    assert (code, found["nothing_left"]) == (0, True)
+    assert not client("ssm").get_parameters_by_path(Path=f"/lowtide/{NAME}/lease")["Parameters"]
 
 
 def test_an_api_server_that_does_not_answer_is_no_obstacle(

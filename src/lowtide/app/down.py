@@ -13,7 +13,7 @@ from functools import partial
 from lowtide.app.converging import Convergence, Goal, Hooks
 from lowtide.app.down_plan import LIVE, Prepared
 from lowtide.app.emptying import Emptied, Means, empty
-from lowtide.app.holding import lease_of
+from lowtide.app.holding import is_held, lease_of
 from lowtide.app.inside import Tell, connected_to
 from lowtide.app.patience import Patience, patiently
 from lowtide.app.sweep import Sweeper
@@ -41,10 +41,11 @@ def carry_out(prepared: Prepared, tell: Tell) -> DownResult:
         AwsError: AWS refused, or could not be reached.
         LowtideError: something took too long.
     """
-    if prepared.plan.is_nothing:
+    account, name, who = prepared.account, prepared.plan.cluster, prepared.identity.arn
+    if prepared.plan.is_nothing and not is_held(account, name):
         return _Run(prepared, tell, lambda: None).ended(prepared.looked)
-    who = prepared.identity.arn
-    with lease_of(prepared.account, prepared.plan.cluster, verb="down", who=who) as lease:
+    # Where nothing else is left, a run that was killed left its lease, which goes with ours.
+    with lease_of(account, name, verb="down", who=who) as lease:
         return _Run(prepared, tell, lease.check).run()
 
 

@@ -9,7 +9,7 @@ import uuid
 
 from lowtide.app.this_process import has_ended, this_process, user_and_host
 from lowtide.aws.live.account import Account
-from lowtide.aws.live.lease import Holder, Lease
+from lowtide.aws.live.lease import Holder, Lease, lease_path, read_leases
 
 
 def lease_of(account: Account, cluster: str, *, verb: str, who: str) -> Lease:
@@ -18,6 +18,15 @@ def lease_of(account: Account, cluster: str, *, verb: str, who: str) -> Lease:
         id=str(uuid.uuid4()), who=who, host=user_and_host(), verb=verb, process=this_process()
     )
     return Lease(account, cluster, holder, is_dead=_is_dead)
+
+
+def is_held(account: Account, cluster: str) -> bool:
+    """Return whether there is a lease on a cluster, be it of a run that was killed.
+
+    Raises:
+        AwsError: AWS refused, or could not be reached.
+    """
+    return bool(read_leases(account.client("ssm"), lease_path(cluster)))
 
 
 def _is_dead(holder: Holder) -> bool:
