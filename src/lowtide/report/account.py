@@ -47,7 +47,7 @@ def _blocks(found: Preflight) -> Iterable[Block]:
             Column(title="ZONE"),
             Column(title="SOLD", right=True),
             Column(title="SPOT $/H", right=True),
-            Column(title="SCORE", right=True),
+            *([Column(title="SCORE", right=True)] if facts.scores else []),
         ],
         [row for group in found.cluster.node_groups for row in _group_rows(group, facts)],
     )
@@ -74,7 +74,8 @@ def _group_rows(group: NodeGroup, facts: AccountFacts) -> Iterable[list[str]]:
             sold = "?" if zones is None else "yes" if zone in zones else "no"
             usd = facts.spot_usd.get(name, {}).get(zone)
             price = "-" if usd is None or not on_spot else usd_text(usd)
-            yield [group.name, name, zone, sold, price, str(scores.get(zone, "-"))]
+            score = [str(scores.get(zone, "-"))] if facts.scores else []
+            yield [group.name, name, zone, sold, price, *score]
 
 
 def account_json(found: Preflight) -> dict[str, Any]:
