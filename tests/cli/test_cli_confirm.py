@@ -29,7 +29,7 @@ def _asked(answer: str | None, monkeypatch: pytest.MonkeyPatch, *, yes: bool = F
     def verb() -> None:
         if answer is not None:
             monkeypatch.setattr("sys.stdin", Terminal(answer))
-        confirmed("what would happen", "Do it?", yes=yes)
+        confirmed("what would happen", "Do it?", yes=yes, command="lowtide up -f a.yaml")
 
     verb.main([], standalone_mode=False)
 
@@ -43,7 +43,7 @@ def test_yes_is_taken_from_the_flag_or_the_terminal(monkeypatch: pytest.MonkeyPa
 def test_anything_else_is_no(answer: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError) as raised:
         _asked(answer, monkeypatch)
-    assert ("--yes" in raised.value.fix) == (answer is None)
+    assert ("lowtide up -f a.yaml --yes" in raised.value.fix) == (answer is None)
 
 
 def test_a_limit_refuses_what_may_cost_more() -> None:

@@ -160,7 +160,7 @@ def test_without_a_terminal_and_without_yes_it_shows_all_and_names_the_flag(
     for part in (
         "Account 123456789012, us-east-1, as arn:aws:iam::",
         *before,
-        "lowtide down --yes",
+        f"lowtide down --name {NAME} --region us-east-1 --yes",
     ):
         assert part in words
     listed = [line.split()[1] for line in words.splitlines() if line.startswith("  - ")]

@@ -13,8 +13,10 @@ from lowtide.cli.output import say
 from lowtide.model.errors import ChecksFailed, InputError
 
 
-def confirmed(shown: str, question: str, *, yes: bool) -> None:
+def confirmed(shown: str, question: str, *, yes: bool, command: str) -> None:
     """Show what would happen and ask for a yes; ``yes`` is ``--yes``, which has said it already.
+
+    ``command`` is what was typed, with the options that it needs.
 
     Raises:
         InputError: there is no terminal to ask at, or the answer is no; nothing was changed.
@@ -28,7 +30,7 @@ def confirmed(shown: str, question: str, *, yes: bool) -> None:
             "Nobody can be asked: there is no terminal",
             where=where,
             why="this spends or deletes, and needs a yes",
-            fix=f"{where} --yes says it beforehand",
+            fix=f"{command} --yes says it beforehand",
         )
     if not click.confirm(question, default=False, err=True):
         raise InputError("Nothing was changed", where=where, why="the answer was no")

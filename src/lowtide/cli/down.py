@@ -174,7 +174,7 @@ def _ask(prepared: Prepared, confirm_name: str | None, *, yes: bool) -> None:
             fix=f"{prepared.wish.command} --confirm-name {plan.cluster} says it beforehand",
         )
     question = f"Delete cluster {plan.cluster} in account {plan.account}?"
-    confirmed(down_plan_text(plan), question, yes=yes)
+    confirmed(down_plan_text(plan), question, yes=yes, command=prepared.wish.command)
     if plan.choice.delete_volumes:
         typed = confirm_name
         if typed is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 import click
@@ -71,7 +72,13 @@ def scale(
     if not wanted.changes_nothing:
         if wanted.may_cost_more:
             _refuse_above(wanted, limit)
-            confirmed(_shown(wanted), "Change it?", yes=yes)
+            bounds = [("--min", min_size), ("--max", max_size)]
+            given = [
+                word for name, size in bounds if size is not None for word in (name, str(size))
+            ]
+            words = ["lowtide", "scale", nodegroup, *given, *shlex.split(cluster.options)]
+            words += ["--profile", which.profile] if which.profile is not None else []
+            confirmed(_shown(wanted), "Change it?", yes=yes, command=shlex.join(words))
         else:
             say(_shown(wanted))
         carry_out(wanted, profile=which.profile)

@@ -187,7 +187,7 @@ def _ask(prepared: Prepared, limit: float | None, *, yes: bool) -> None:
         return
     shown = f"{live_plan_text(live)}\n\n{cost_text(prepared.plan)}"
     question = f"Do this to cluster {live.cluster} in account {live.account}?"
-    confirmed(shown, question, yes=yes)
+    confirmed(shown, question, yes=yes, command=prepared.wish.command)
 
 
 def _carried_out(prepared: Prepared, kubeconfig: str | None, profile: str | None) -> UpResult:
