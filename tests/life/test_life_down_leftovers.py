@@ -188,6 +188,22 @@ def test_a_network_is_the_cluster_s_by_lowtide_s_tag_alone(down: Down) -> None:
     assert client("ec2").describe_subnets(SubnetIds=[subnet])["Subnets"]
 
 
+def test_what_kubernetes_tagged_in_another_network_is_listed_and_stays(down: Down) -> None:
+    owned = tags({f"kubernetes.io/cluster/{NAME}": "owned"})
+    vpc, subnet, group = leftovers.network(owned, [])
+    client("elbv2").create_load_balancer(
+        Name="theirs", Subnets=[subnet], Type="network", Tags=owned
+    )
+    own = leftovers.network(owned, tags({names.CLUSTER_TAG: NAME}))
+    code, found = down("--sweep")
+    assert {
+        (one["id"], one["elsewhere"]) for one in found["left"] if one["kind"] != "load balancer"
+    } == {(group, vpc)}
+    assert [one["elsewhere"] for one in found["left"] if one["kind"] == "load balancer"] == [vpc]
+    assert code == 1, "the balancer costs money, and whose it is has to be said"
+    assert {own[0], own[2]} <= {one["id"] for one in found["removed"]}
+
+
 def test_a_cluster_of_the_same_name_that_cluster_api_made_is_left_alone(down: Down) -> None:
     others = tags(
         {
@@ -231,7 +247,8 @@ def test_a_stack_of_ours_that_is_gone_is_proof_enough(down: Down) -> None:
 def test_what_a_sweep_would_remove_beside_the_stacks_is_shown_before_the_question(
     served: Serving, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    group = leftovers.network(tags({f"kubernetes.io/cluster/{NAME}": "owned"}), [])[2]
+    owned, ours = ({f"kubernetes.io/cluster/{NAME}": "owned"}, {names.CLUSTER_TAG: NAME})
+    group = leftovers.network(tags(owned), tags(ours))[2]
     queue: dict[str, Any] = {"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}}
     leftovers.stack(f"lowtide-{NAME}-cluster", NAME, queue)
     assert run(["down", *BY_NAME, "--sweep"]) == 2

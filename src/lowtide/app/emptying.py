@@ -41,6 +41,8 @@ REACH_S = 20.0
 AUTOSCALER_S = 60.0
 #: Seconds that controllers have to delete balancers; those of EKS take one to three minutes.
 BALANCERS_S = 600.0
+#: A step is taken that many times where the API server cannot be reached; each call has 15 seconds.
+_TRIES = 5
 #: A group that is being deleted already, or is gone.
 _GOING = frozenset(
     {
@@ -122,11 +124,22 @@ class _Emptying:
             if self._cluster is None:
                 return
             try:
-                step(self._cluster)
+                self._take(step, self._cluster)
             except KubernetesError as error:
                 self._note(f"in the cluster: {error.what}: {error.why}")
                 if isinstance(error, Unreachable):
                     self._cluster = None
+
+    def _take(self, step: Callable[[Cluster], None], cluster: Cluster) -> None:
+        """Take a step, and take it again while the API server does not answer for a moment: each may be taken twice."""
+        for _ in range(_TRIES - 1):
+            try:
+                step(cluster)
+            except Unreachable as error:
+                self._means.patience.pause("the API server", why=error.why)
+            else:
+                return
+        step(cluster)
 
     def _say(self, subject: str, status: str, reason: str = "") -> None:
         self._means.tell(Progress(subject=subject, status=status, reason=reason))

@@ -16,11 +16,14 @@ from lowtide.app.price_cache import fresh_prices
 from lowtide.aws.live.account import Account
 from lowtide.aws.live.remains import look
 from lowtide.aws.live.remains.asking import Asking
+from lowtide.aws.live.remains.ec2 import networks_of
 from lowtide.aws.live.remains.identity import WITHOUT_REGION, region_elsewhere
 from lowtide.aws.live.remains.removing import can_remove, remove
+from lowtide.aws.live.session import DENIED
 from lowtide.explain.remains import InstancePrice, priced
 from lowtide.model.errors import AwsError, InputError
 from lowtide.model.live_plan import Progress
+from lowtide.model.names import CLUSTER_TAG
 from lowtide.model.remains import Choice, Looked, Priced, Remain, to_remove
 
 #: Looks without any change after which what is left stays: about three minutes, longer than an instance takes to end.
@@ -35,6 +38,7 @@ class Sweeper:
         self._cluster = cluster
         self._patience = patience
         self._elsewhere: str | None = None
+        self._networks: frozenset[str] = frozenset()
         self._reasons: dict[tuple[str, str], str] = {}
         self.removed: list[Remain] = []
 
@@ -45,9 +49,32 @@ class Sweeper:
         """
         found = patiently(self._patience, lambda: look(self._account, self._cluster))
         remains = tuple(replace(one, why=self._reasons.get(one.key, "")) for one in found.remains)
+        remains = self._with_networks(remains)
         if with_regions and any(one.kind in WITHOUT_REGION for one in remains):
             remains = tuple(map(self._with_region, remains))
         return replace(found, remains=remains)
+
+    def _with_networks(self, remains: tuple[Remain, ...]) -> tuple[Remain, ...]:
+        """Mark what stands in a network that is not known to be the cluster's: another cluster may have the same name there.
+
+        Kubernetes' tags name a cluster and not whose it is; lowtide's tag does.
+        """
+        own = f"{CLUSTER_TAG}={self._cluster}"
+        unsure = [one for one in remains if one.network and one.found_by != own]
+        if any(one.network not in self._networks for one in unsure):
+            self._networks |= self._look_for_networks()
+        foreign = {one.key for one in unsure if one.network not in self._networks}
+        return tuple(
+            replace(one, elsewhere=one.network) if one.key in foreign else one for one in remains
+        )
+
+    def _look_for_networks(self) -> frozenset[str]:
+        try:
+            return patiently(self._patience, lambda: networks_of(self._account, self._cluster))
+        except AwsError as error:
+            if error.code in DENIED:
+                return frozenset()  # what cannot be known is taken for somebody else's
+            raise
 
     def _with_region(self, one: Remain) -> Remain:
         if one.kind not in WITHOUT_REGION:

@@ -22,8 +22,9 @@ class Remain:
 
     ``id`` is what AWS takes to remove it, ``name`` what a person knows it by, ``found_by`` the tag or name that says whose it is.
     ``type`` (an instance's, a volume's, a balancer's), ``gib``, ``iops`` and ``throughput_mib`` decide the price. ``is_going``: AWS is
-    removing it already. ``command`` removes it. ``elsewhere`` names a region with a cluster of that name, to which it may belong as
-    well. ``why`` is why it could not be removed, in AWS's words.
+    removing it already. ``command`` removes it. ``network`` is the VPC where it stands, empty where it stands in none. ``elsewhere`` names
+    a region, or a network, with a cluster of that name, to which it may belong as well. ``why`` is why it could not be removed, in AWS's
+    words.
     """
 
     kind: str
@@ -37,6 +38,7 @@ class Remain:
     throughput_mib: int = 0
     spot: bool = False
     is_going: bool = False
+    network: str = ""
     elsewhere: str = ""
     why: str = ""
 

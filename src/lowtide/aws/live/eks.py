@@ -35,6 +35,8 @@ class LiveCluster:
     ca: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     is_protected: bool = False
+    #: The id of its VPC.
+    network: str = ""
 
     @property
     def is_ours(self) -> bool:
@@ -73,6 +75,7 @@ def find_cluster(account: Account, name: str) -> LiveCluster | None:
         ca=raw.get("certificateAuthority", {}).get("data", ""),
         tags=raw.get("tags", {}),
         is_protected=raw.get("deletionProtection", False),
+        network=raw.get("resourcesVpcConfig", {}).get("vpcId", ""),
     )
 
 

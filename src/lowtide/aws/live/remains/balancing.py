@@ -23,13 +23,14 @@ def find_balancers(asking: Asking) -> Iterator[Remain]:
     for arn, found_by in _owned(asking, list(arns)):
         yield _new(asking, arns[arn], found_by)
     groups = list(asking.every("elbv2", "describe_target_groups", "TargetGroups"))
-    names = {one["TargetGroupArn"]: one["TargetGroupName"] for one in groups}
-    for arn, found_by in _owned(asking, list(names)):
+    by_arn = {one["TargetGroupArn"]: one for one in groups}
+    for arn, found_by in _owned(asking, list(by_arn)):
         yield Remain(
             kind=TARGETS,
             id=arn,
             found_by=found_by,
-            name=names[arn],
+            name=by_arn[arn]["TargetGroupName"],
+            network=by_arn[arn].get("VpcId", ""),
             command=asking.command(f"elbv2 delete-target-group --target-group-arn {arn}"),
         )
     yield from _classic(asking)
@@ -43,6 +44,7 @@ def _new(asking: Asking, raw: Mapping[str, Any], found_by: str) -> Remain:
         found_by=found_by,
         name=raw["LoadBalancerName"],
         type=raw["Type"],
+        network=raw.get("VpcId", ""),
         command=asking.command(f"elbv2 delete-load-balancer --load-balancer-arn {arn}"),
     )
 
@@ -58,7 +60,8 @@ def _owned(asking: Asking, arns: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 def _classic(asking: Asking) -> Iterator[Remain]:
     found = asking.every("elb", "describe_load_balancers", "LoadBalancerDescriptions")
-    names = [one["LoadBalancerName"] for one in found]
+    networks = {one["LoadBalancerName"]: one.get("VPCId", "") for one in found}
+    names = list(networks)
     for start in range(0, len(names), _AT_ONCE):
         answer = asking.ask(
             "elb", "describe_tags", LoadBalancerNames=names[start : start + _AT_ONCE]
@@ -72,5 +75,6 @@ def _classic(asking: Asking) -> Iterator[Remain]:
                     found_by=found_by,
                     name=name,
                     type="classic",
+                    network=networks[name],
                     command=asking.command(f"elb delete-load-balancer --load-balancer-name {name}"),
                 )

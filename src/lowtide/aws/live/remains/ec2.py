@@ -9,7 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lowtide.aws.live.account import Account
+from lowtide.aws.live.eks import find_cluster
 from lowtide.aws.live.remains.asking import Asking, plain
+from lowtide.aws.live.session import ask
 from lowtide.model.names import CLUSTER_TAG
 from lowtide.model.remains import SNAPSHOT, VOLUME, Remain
 
@@ -53,6 +56,7 @@ class Ec2Kind:
             name=plain(raw.get("Tags", ())).get("Name", ""),
             command=asking.command(f"ec2 {self.command} {taken}"),
             is_going=state in {"deleting", "shutting-down"},
+            network=raw.get("VpcId", ""),
             **self.facts(raw),
         )
 
@@ -275,6 +279,19 @@ def _of_control_plane(asking: Asking, owned: Mapping[str, str]) -> Iterator[Rema
         found = kind.remain(asking, raw, f"description {words}")
         if found is not None and found.id not in owned:
             yield found
+
+
+def networks_of(account: Account, cluster: str) -> frozenset[str]:
+    """Return the VPCs in which the cluster's things may stand: the one that EKS names, and those with lowtide's tag.
+
+    Raises:
+        AwsError: AWS refused, or could not be reached.
+    """
+    by_tag = {"Name": f"tag:{CLUSTER_TAG}", "Values": [cluster]}
+    tagged = ask(account.client("ec2").describe_vpcs, Filters=[by_tag])["Vpcs"]
+    found = find_cluster(account, cluster)
+    named = {found.network} if found is not None and found.network else set()
+    return frozenset(named | {one["VpcId"] for one in tagged})
 
 
 def tag_volumes(asking: Asking, volumes: tuple[str, ...]) -> None:
