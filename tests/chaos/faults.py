@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.chaos.kills import lived
 from tests.chaos.progress import Progress
-from tests.chaos.walks import places_in
+from tests.chaos.walks import NEVER_REACHED, places_in
 
 #: A walk has as many runs as places.
 _LONGEST_S = 5400.0
@@ -71,7 +71,15 @@ def meet(
 
 
 def _walk(faults: Sequence[Fault], held: Mapping[str, Any]) -> tuple[Outcome, ...]:
-    """Live the life of faults of one kind and stage."""
+    """Live the life of faults of one kind and stage; where one fault hides others, another life is lived for those."""
+    found = {one.fault: one for one in _one_walk(faults, held)}
+    hidden = [one for one, what in found.items() if what.problem.startswith(NEVER_REACHED)]
+    if hidden and len(hidden) < len(faults):
+        found |= {one.fault: one for one in _one_walk(hidden, held)}
+    return tuple(found.values())
+
+
+def _one_walk(faults: Sequence[Fault], held: Mapping[str, Any]) -> tuple[Outcome, ...]:
     stage, kind = faults[0].stage, faults[0].kind
     order = {"kind": kind, "places": {stage: [one.place for one in faults]}, "held": held}
     try:

@@ -42,6 +42,8 @@ CALL_FAULTS: Mapping[str, tuple[dict[str, Any], frozenset[int], str]] = {
         r"clock",
     ),
 }
+#: How a problem begins that is of the walk: another fault ended what would have come to it.
+NEVER_REACHED = "never reached"
 #: A resource that CloudFormation cannot make; its name is one of a template.
 STACK_FAILURE = "stack failure"
 #: EC2 has no instance of the type that the cluster starts with.
@@ -119,7 +121,7 @@ def _fault_calls(
         here.forget_faults()
         met = met_file.read_text("utf-8").splitlines() if met_file.exists() else []
         if not met:
-            problems.update(dict.fromkeys(left, f"never reached; {ran.code}: {ran.last}"))
+            problems.update(dict.fromkeys(left, f"{NEVER_REACHED}; {ran.code}: {ran.last}"))
             return
         problems[met[-1]] = judged(ran, codes, words, *met)
         left -= set(met)
@@ -150,7 +152,7 @@ def _fail_resources(here: World, stage: Stage, problems: dict[str, str], told: T
         ran = _run(here, stage, {}, told)
         met = left - here.failing_resources()
         if not met:
-            problems.update(dict.fromkeys(left, f"never reached; {ran.code}: {ran.last}"))
+            problems.update(dict.fromkeys(left, f"{NEVER_REACHED}; {ran.code}: {ran.last}"))
             break
         wrong = judged(ran, frozenset({4}), rf"why: +({'|'.join(sorted(met))}) ")
         problems.update(dict.fromkeys(met, wrong))
