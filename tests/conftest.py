@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,10 @@ settings.load_profile("lowtide")
 
 # Prices that whoever runs the tests has refreshed must not change a figure of theirs.
 os.environ["LOWTIDE_PRICES"] = "bundled"
+
+# Tests that were started in the background ignore Ctrl-C, and so would every command that they start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Each session of boto3 reads its services' models by itself: half a second and tens of megabytes, in hundreds of tests.
 # They are the same files, which nobody changes.
