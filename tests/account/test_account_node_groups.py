@@ -237,7 +237,11 @@ def managed(cloud: Cloud, tags: dict[str, str]) -> SeenGroup:
         scalingConfig={"minSize": 0, "maxSize": 4, "desiredSize": 2},
         tags=tags,
     )
-    end = time.monotonic() + 30
+    # EKS changes a group only once it is ACTIVE.
+    cloud.client("eks").get_waiter("nodegroup_active").wait(
+        clusterName="vision", nodegroupName="owned", WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+    )
+    end = time.monotonic() + 60
     while not (found := node_groups(cloud.account, "vision")) or len(found[0].instances) < 2:
         assert time.monotonic() < end
         time.sleep(0.1)
