@@ -77,6 +77,7 @@ def test_every_kind_is_found_with_its_price_and_the_command_that_removes_it(down
     assert (again, same["left"]) == (1, found["left"]), "looking takes nothing away"
 
 
+@pytest.mark.slow
 def test_a_sweep_removes_all_but_data_and_data_goes_with_its_own_word(down: Down) -> None:
     leftovers.everything(NAME)
     code, swept = down("--sweep")
@@ -282,6 +283,7 @@ def test_roles_stay_where_nobody_may_ask_for_the_regions(down: Down, served: Ser
     assert (code, [one["elsewhere"] for one in found["left"]]) == (0, ["another region"])
 
 
+@pytest.mark.slow
 def test_a_cluster_without_its_stack_goes_by_the_sweep(down: Down) -> None:
     leftovers.eks_cluster(NAME, {names.CLUSTER_TAG: NAME})
     code, found = down()
@@ -304,6 +306,7 @@ def test_what_cannot_be_looked_for_is_no_proof(down: Down, served: Serving) -> N
     assert [one["what"] for one in found["not_verified"]] == ["log groups"]
 
 
+@pytest.mark.slow
 def test_what_cannot_be_removed_is_named_with_the_reason_and_the_rest_goes(
     down: Down, served: Serving
 ) -> None:

@@ -198,6 +198,7 @@ def test_ctrl_c_ends_with_130_and_the_line_that_goes_on(
 # Deleting
 
 
+@pytest.mark.slow
 def test_users_of_a_stack_go_first_and_protection_is_lifted(down: Down) -> None:
     ids = _made()
     code, found = down()
@@ -214,6 +215,7 @@ def test_users_of_a_stack_go_first_and_protection_is_lifted(down: Down) -> None:
     assert (code, again["stacks"], again["nothing_left"]) == (0, [], True), "once more is no error"
 
 
+@pytest.mark.slow
 def test_what_holds_the_network_is_named_as_the_cause_and_the_next_run_goes_on(
     down: Down, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -258,6 +260,7 @@ def test_interfaces_that_nodes_left_do_not_hold_the_network(down: Down) -> None:
     assert [one["id"] for one in found["removed"]] == [interface]
 
 
+@pytest.mark.slow
 def test_a_balancer_in_the_network_is_told_and_goes_by_the_sweep_before_the_network(
     served: Serving, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -271,6 +274,7 @@ def test_a_balancer_in_the_network_is_told_and_goes_by_the_sweep_before_the_netw
     assert words.index("load balancer web: removed") < words.index(f"{FIRST} Vpc: DELETE_COMPLETE")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "DELETE_FAILED"])
 def test_stacks_that_failed_go_as_well(status: str, down: Down, served: Serving) -> None:
     if status == "ROLLBACK_COMPLETE":
@@ -288,6 +292,7 @@ def test_stacks_that_failed_go_as_well(status: str, down: Down, served: Serving)
     assert down()[0] == 0
 
 
+@pytest.mark.slow
 def test_a_run_killed_at_any_moment_is_finished_by_the_next_one(down: Down) -> None:
     for seconds in (0.8, 1.2, 1.6, 2.2, 3.0):
         _made()
@@ -314,6 +319,7 @@ def test_the_lease_of_a_run_that_was_killed_when_all_was_gone_does_not_stay(down
     assert not client("ssm").get_parameters_by_path(Path=f"/lowtide/{NAME}/lease")["Parameters"]
 
 
+@pytest.mark.slow
 def test_an_api_server_that_does_not_answer_is_no_obstacle(
     down: Down, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -86,6 +86,7 @@ def _made(prepared: Prepared) -> dict[str, str]:
     return {one.name.removeprefix(f"lowtide-{name}-"): one.done for one in results}
 
 
+@pytest.mark.slow
 def test_managed_groups_and_groups_of_several_zones_are_finished_after_their_stacks(
     mixed: Serving,
 ) -> None:
@@ -149,6 +150,7 @@ def test_what_would_be_changed_replaced_or_deleted_is_seen_and_nothing_is_change
         assert api.list_change_sets(StackName=name)["Summaries"] == []
 
 
+@pytest.mark.slow
 def test_an_eks_cluster_of_ours_without_its_stack_is_not_built_upon(mixed: Serving) -> None:
     _made(_prepare())
     api = Account("us-east-1").client("cloudformation")
@@ -171,6 +173,7 @@ def test_an_eks_cluster_of_ours_without_its_stack_is_not_built_upon(mixed: Servi
     assert "lowtide down --name mixed --sweep" in raised.value.fix
 
 
+@pytest.mark.slow
 def test_why_a_group_gets_no_instance_is_told_in_the_words_of_auto_scaling(
     mixed: Serving,
 ) -> None:
@@ -190,6 +193,7 @@ def test_why_a_group_gets_no_instance_is_told_in_the_words_of_auto_scaling(
     assert live_group(account, "nobody") is None
 
 
+@pytest.mark.slow
 def test_a_group_whose_role_goes_with_it_is_deleted_before_the_cluster_is_changed(
     mixed: Serving,
 ) -> None:
@@ -208,6 +212,7 @@ def test_a_group_whose_role_goes_with_it_is_deleted_before_the_cluster_is_change
     assert _prepare().live.is_nothing
 
 
+@pytest.mark.slow
 def test_stacks_that_were_deployed_from_rendered_files_are_taken_over_without_replacing_anything(
     mixed: Serving,
 ) -> None:
@@ -264,6 +269,7 @@ def test_sizes_that_were_changed_beside_the_file_are_shown_and_set_back(mixed: S
     assert group.bounds == (0, 2)
 
 
+@pytest.mark.slow
 def test_a_change_that_failed_is_rolled_back_named_and_made_by_a_later_run(
     mixed: Serving,
 ) -> None:

@@ -232,6 +232,7 @@ def test_the_aws_command_creates_scales_explains_and_deletes_a_group(door: Door)
     )
 
 
+@pytest.mark.slow
 def test_groups_and_what_they_wait_for_survive_a_restart_of_the_box(tmp_path: Path) -> None:
     slow = Settings(
         folder=tmp_path / "box", state_file=tmp_path / "state", delays=_SHORT, speed=0.5

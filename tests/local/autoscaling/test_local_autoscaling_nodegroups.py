@@ -109,6 +109,7 @@ def test_a_new_size_of_the_node_group_is_its_groups_size(aws: Aws) -> None:
     assert len(found["Instances"]) == 1
 
 
+@pytest.mark.slow
 def test_a_node_group_without_capacity_says_why_in_auto_scalings_words(aws: Aws) -> None:
     faults.add(aws.box, {"kind": "capacity", "instance_type": "g4dn.xlarge"})
     create(aws)

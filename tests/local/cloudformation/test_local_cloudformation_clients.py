@@ -71,6 +71,7 @@ def cli(tmp_path: Path) -> Iterator[Cli]:
         yield Cli(served, tmp_path / "work")
 
 
+@pytest.mark.slow
 def test_deploy_creates_updates_and_knows_when_there_is_nothing_to_do(cli: Cli) -> None:
     body = template(
         {"A": parameter({"Ref": "Size"}, Name="a")}, Parameters={"Size": {"Type": "String"}}

@@ -71,6 +71,7 @@ def test_the_stacks_of_an_example_are_created_and_deleted_wholly(aws: Aws, path:
     assert set(states) <= {"shutting-down", "terminated"}
 
 
+@pytest.mark.slow
 def test_a_changed_example_is_updated_in_place_and_back(aws: Aws, tmp_path: Path) -> None:
     path = EXAMPLES[0]
     _, texts = stacks_of(path)

@@ -145,6 +145,7 @@ def test_words_of_an_earlier_start_do_not_count(tmp_path: Path, supervisor: Supe
     assert not caught.value.port_was_taken
 
 
+@pytest.mark.slow
 def test_a_child_that_keeps_ending_makes_the_plane_failed_with_its_last_words(
     tmp_path: Path, supervisor: Supervisor
 ) -> None:

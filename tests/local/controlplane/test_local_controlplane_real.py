@@ -174,6 +174,7 @@ def test_etcd_answers_nobody_without_its_client_certificate(make_planes: MakePla
     assert not is_let_in("ca")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_every_port_is_on_loopback_and_every_file_is_the_owners_alone(
     make_planes: MakePlanes, kubectl: Kubectl
@@ -282,6 +283,7 @@ def test_a_part_that_ends_is_started_again(make_planes: MakePlanes, kubectl: Kub
     assert kubectl(now, "get", "ns").returncode == 0
 
 
+@pytest.mark.slow
 def test_stopping_all_leaves_no_process_and_no_port_and_no_record(make_planes: MakePlanes) -> None:
     planes = make_planes()
     plane = planes.start(SPEC)

@@ -222,6 +222,7 @@ def test_kubectl_uses_the_kubeconfig_that_the_aws_client_wrote(
     )
 
 
+@pytest.mark.slow
 def test_a_viewer_by_access_policy_reads_and_does_not_write(
     serve: Callable[..., Served], binaries: Binaries
 ) -> None:
@@ -243,6 +244,7 @@ def test_a_viewer_by_access_policy_reads_and_does_not_write(
     assert _may(served, "delete", "pods") == "no"
 
 
+@pytest.mark.slow
 def test_a_deleted_cluster_leaves_no_process(
     serve: Callable[..., Served], binaries: Binaries
 ) -> None:

@@ -110,6 +110,7 @@ def test_gpus_appear_when_the_device_plugins_pod_runs_and_go_when_it_goes(tide: 
     wait_for(lambda: tide.node_of(instance_id) is None)
 
 
+@pytest.mark.slow
 def test_a_plugin_finds_no_gpu_where_the_image_has_no_driver_or_the_type_no_gpu(
     tide: Cloud,
 ) -> None:
@@ -169,6 +170,7 @@ def test_pods_run_until_their_run_seconds_are_over_and_the_kubelet_says_what_it_
     tide.terminate(instance_id)
 
 
+@pytest.mark.slow
 def test_a_running_pod_that_is_said_once_more_to_be_just_accepted_runs_again(tide: Cloud) -> None:
     instance_id = tide.launch(tide.node_config(FLAGS))
     name = wait_for(lambda: tide.node_of(instance_id))["metadata"]["name"]
