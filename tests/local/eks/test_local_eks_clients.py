@@ -3,46 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
-import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 import yaml
 
-from lowtide.local.aws.settings import Delays, Settings
-from lowtide.local.serve import Serving
-from tests.local.eks.eks_box import EC2_TRUST, EKS_TRUST
+from tests.local.clients.conftest import NAME, Served, needs, serving, until
+from tests.local.eks.eks_box import EC2_TRUST
 
 if TYPE_CHECKING:
     from lowtide.local.controlplane.binaries import Binaries
-
-NAME = "tide"
-_PATIENCE_S = 120.0
-_SHORT = Delays(cluster_create_s=1.0, cluster_update_s=1.0, addon_s=1.0, cluster_delete_s=1.0)
+    from lowtide.local.serve import ControlPlaneKind
 
 
-@dataclass(frozen=True)
-class Served:
-    """A served box, and the environment in which its clients run."""
-
-    serving: Serving
-    environment: Mapping[str, str]
-
-    def client(self, service: str) -> Any:
-        return boto3.client(
-            service,
-            endpoint_url=self.environment["AWS_ENDPOINT_URL"],
-            region_name=self.environment["AWS_REGION"],
-            aws_access_key_id=self.environment["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"],
-        )
+class EksServed(Served):
+    """A served box that also runs single commands."""
 
     def run(self, *command: str) -> str:
         done = subprocess.run(
@@ -56,29 +35,6 @@ class Served:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def create_cluster(self) -> None:
-        ec2, iam = self.client("ec2"), self.client("iam")
-        vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-        subnets = [
-            ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{number}.0/24", AvailabilityZone=zone)
-            for number, zone in enumerate(("us-east-1a", "us-east-1b"))
-        ]
-        role = iam.create_role(RoleName="cluster", AssumeRolePolicyDocument=EKS_TRUST)["Role"]
-        eks = self.client("eks")
-        eks.create_cluster(
-            name=NAME,
-            roleArn=role["Arn"],
-            resourcesVpcConfig={"subnetIds": [one["Subnet"]["SubnetId"] for one in subnets]},
-            accessConfig={"authenticationMode": "API"},
-        )
-
-        def is_active() -> bool:
-            found = eks.describe_cluster(name=NAME)["cluster"]
-            assert found["status"] != "FAILED", found["health"]
-            return bool(found["status"] == "ACTIVE")
-
-        _until(is_active)
-
     def write_kubeconfig(self) -> Mapping[str, Any]:
         self.run("aws", "eks", "update-kubeconfig", "--name", NAME)
         document: Mapping[str, Any] = yaml.safe_load(
@@ -88,44 +44,20 @@ class Served:
 
 
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
-    running: list[Serving] = []
+def serve(tmp_path: Path) -> Iterator[Callable[..., EksServed]]:
+    with ExitStack() as running:
 
-    def opened(planes: Any = "none") -> Served:
-        settings = Settings(folder=tmp_path / "box", delays=_SHORT)
-        serving = Serving(settings, planes=planes)
-        serving.__enter__()
-        running.append(serving)
-        environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(tmp_path),
-            "KUBECONFIG": str(tmp_path / "kubeconfig"),
-            **serving.environment(),
-        }
-        return Served(serving=serving, environment=environment)
+        def opened(planes: ControlPlaneKind = "none") -> EksServed:
+            one = running.enter_context(serving(tmp_path, planes))
+            return EksServed(one.serving, one.folder, one.environment)
 
-    yield opened
-    for one in running:
-        one.__exit__(None, None, None)
-
-
-def _until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + _PATIENCE_S
-    while not holds():
-        assert time.monotonic() < end, "it did not come to be"
-        time.sleep(0.1)
-
-
-def _needs(*programs: str) -> None:
-    for one in programs:
-        if shutil.which(one) is None:
-            pytest.skip(f"needs {one} on PATH")
+        yield opened
 
 
 def test_update_kubeconfig_writes_the_clusters_address_and_the_command_for_tokens(
-    serve: Callable[..., Served],
+    serve: Callable[..., EksServed],
 ) -> None:
-    _needs("aws")
+    needs("aws")
     served = serve()
     served.create_cluster()
 
@@ -142,9 +74,9 @@ def test_update_kubeconfig_writes_the_clusters_address_and_the_command_for_token
 
 
 def test_the_token_of_the_aws_client_is_taken_and_that_of_another_cluster_is_not(
-    serve: Callable[..., Served],
+    serve: Callable[..., EksServed],
 ) -> None:
-    _needs("aws")
+    needs("aws")
     served = serve()
     served.create_cluster()
     box = served.serving.box
@@ -167,16 +99,16 @@ def test_the_token_of_the_aws_client_is_taken_and_that_of_another_cluster_is_not
     assert review("another") is False
 
 
-def test_the_aws_client_names_the_boxs_user(serve: Callable[..., Served]) -> None:
-    _needs("aws")
+def test_the_aws_client_names_the_boxs_user(serve: Callable[..., EksServed]) -> None:
+    needs("aws")
 
     identity = json.loads(serve().run("aws", "sts", "get-caller-identity", "--output", "json"))
 
     assert identity["Arn"] == "arn:aws:iam::123456789012:user/lowtide"
 
 
-def test_the_aws_client_drives_the_parts_of_a_cluster(serve: Callable[..., Served]) -> None:
-    _needs("aws")
+def test_the_aws_client_drives_the_parts_of_a_cluster(serve: Callable[..., EksServed]) -> None:
+    needs("aws")
     served = serve()
     served.create_cluster()
 
@@ -202,9 +134,9 @@ def test_the_aws_client_drives_the_parts_of_a_cluster(serve: Callable[..., Serve
 
 
 def test_kubectl_uses_the_kubeconfig_that_the_aws_client_wrote(
-    serve: Callable[..., Served], binaries: Binaries
+    serve: Callable[..., EksServed], binaries: Binaries
 ) -> None:
-    _needs("aws", "kubectl")
+    needs("aws", "kubectl")
     served = serve("real")
     served.create_cluster()
     served.write_kubeconfig()
@@ -214,7 +146,7 @@ def test_kubectl_uses_the_kubeconfig_that_the_aws_client_wrote(
 
     assert who["status"]["userInfo"]["username"] == "arn:aws:iam::123456789012:user/lowtide"
     assert "system:masters" in who["status"]["userInfo"]["groups"]
-    _until(
+    until(
         lambda: (
             "coredns" in served.run("kubectl", "get", "deployments", "-A", "-o", "name")
             and "aws-node" in served.run("kubectl", "get", "daemonsets", "-A", "-o", "name")
@@ -224,9 +156,9 @@ def test_kubectl_uses_the_kubeconfig_that_the_aws_client_wrote(
 
 @pytest.mark.slow
 def test_a_viewer_by_access_policy_reads_and_does_not_write(
-    serve: Callable[..., Served], binaries: Binaries
+    serve: Callable[..., EksServed], binaries: Binaries
 ) -> None:
-    _needs("aws", "kubectl")
+    needs("aws", "kubectl")
     served = serve("real")
     served.create_cluster()
     eks, iam = served.client("eks"), served.client("iam")
@@ -240,13 +172,13 @@ def test_a_viewer_by_access_policy_reads_and_does_not_write(
     )
     served.run("aws", "eks", "update-kubeconfig", "--name", NAME, "--role-arn", role)
 
-    _until(lambda: _may(served, "list", "pods") == "yes")
+    until(lambda: _may(served, "list", "pods") == "yes")
     assert _may(served, "delete", "pods") == "no"
 
 
 @pytest.mark.slow
 def test_a_deleted_cluster_leaves_no_process(
-    serve: Callable[..., Served], binaries: Binaries
+    serve: Callable[..., EksServed], binaries: Binaries
 ) -> None:
     served = serve("real")
     served.create_cluster()
@@ -258,12 +190,12 @@ def test_a_deleted_cluster_leaves_no_process(
     eks = served.client("eks")
     eks.delete_cluster(name=NAME)
 
-    _until(lambda: not plane.folder.exists())
-    _until(lambda: eks.list_clusters()["clusters"] == [])
+    until(lambda: not plane.folder.exists())
+    until(lambda: eks.list_clusters()["clusters"] == [])
     assert not any(Path(f"/proc/{pid}").exists() for pid in plane.pids.values())
 
 
-def _may(served: Served, verb: str, what: str) -> str:
+def _may(served: EksServed, verb: str, what: str) -> str:
     done = subprocess.run(
         ["kubectl", "auth", "can-i", verb, what],
         env=dict(served.environment),
@@ -274,7 +206,7 @@ def _may(served: Served, verb: str, what: str) -> str:
     return done.stdout.strip()
 
 
-def _post(served: Served, path: str, body: Any) -> tuple[int, Any]:
+def _post(served: EksServed, path: str, body: Any) -> tuple[int, Any]:
     import http.client
 
     connection = http.client.HTTPConnection("127.0.0.1", served.serving.port, timeout=60)

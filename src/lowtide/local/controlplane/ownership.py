@@ -95,6 +95,19 @@ def forget_record(folder: Path) -> None:
     (folder / RECORD).unlink(missing_ok=True)
 
 
+def kill_orphans(folder: Path, name: str) -> list[str]:
+    """Kill what a folder's record says a killed box left running, forget it, and return it in words with whose it was.
+
+    Processes whose owner still lives are left alone.
+    """
+    record = read_record(folder)
+    if record is None or is_alive(record.owner):
+        return []
+    killed = [f"{one.name} of {name} (pid {one.pid})" for one in record.children if kill(one)]
+    forget_record(folder)
+    return killed
+
+
 def kill(one: Process, *, wait_s: float = 10.0) -> bool:
     """Kill that very process, wait until it is gone, and return whether there was one to kill."""
     if not hasattr(os, "pidfd_open"):

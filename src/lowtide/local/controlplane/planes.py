@@ -18,7 +18,7 @@ from lowtide.local.controlplane.certificates import make_certificates
 from lowtide.local.controlplane.commands import Setup, command_lines
 from lowtide.local.controlplane.health import Probe
 from lowtide.local.controlplane.kubeconfigs import Access, make_access, token_of, write_webhook
-from lowtide.local.controlplane.ownership import forget_record, is_alive, kill, read_record
+from lowtide.local.controlplane.ownership import kill_orphans
 from lowtide.local.controlplane.ports import choose_ports
 from lowtide.local.controlplane.private_files import private_folder
 from lowtide.local.controlplane.processes import Starter
@@ -147,18 +147,11 @@ class Planes:
 
         Processes whose box still lives are left alone.
         """
-        killed = []
-        for folder in sorted(self.folder.iterdir()):
-            record = read_record(folder)
-            if record is None or is_alive(record.owner):
-                continue
-            killed += [
-                f"{child.name} of {folder.name} (pid {child.pid})"
-                for child in record.children
-                if kill(child)
-            ]
-            forget_record(folder)
-        return killed
+        return [
+            words
+            for folder in sorted(self.folder.iterdir())
+            for words in kill_orphans(folder, folder.name)
+        ]
 
     def _key_lock(self, key: str) -> threading.Lock:
         with self._lock:

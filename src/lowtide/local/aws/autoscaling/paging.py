@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lowtide.local.aws.errors import AwsError
+from lowtide.local.aws.tokens import start_of, token_of
 
 
 def page(
@@ -26,20 +25,10 @@ def page(
             f"1 validation error detected: Value '{size}' at 'maxRecords' failed to satisfy constraint:"
             f" Member must have value {words} than or equal to {bound}",
         )
-    start = _start(params.get("NextToken"))
+    start = start_of(params.get("NextToken"))
+    if start is None:
+        raise AwsError("InvalidNextToken", "The token provided is invalid.")
     answer: dict[str, Any] = {key: list(items[start : start + size])}
     if start + size < len(items):
-        answer["NextToken"] = base64.urlsafe_b64encode(str(start + size).encode()).decode()
+        answer["NextToken"] = token_of(start + size)
     return answer
-
-
-def _start(token: str | None) -> int:
-    if not token:
-        return 0
-    try:
-        start = int(base64.urlsafe_b64decode(token))
-    except (ValueError, binascii.Error):
-        start = -1
-    if start < 0:
-        raise AwsError("InvalidNextToken", "The token provided is invalid.")
-    return start
