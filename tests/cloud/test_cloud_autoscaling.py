@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lowtide.cloud import autoscaling
+from lowtide.cloud import autoscaling, reconciling
 from lowtide.cloud.groups import (
     AutoScaling,
     Change,
@@ -303,5 +303,5 @@ def test_activities_are_newest_first_and_limited_to_a_page() -> None:
     state, effects = accepted(autoscaling.set_desired(state, "gpu", 150, 0))
     state = launched(state, effects, 20_000)
     activities = state.groups["gpu"].activities
-    assert len(activities) == autoscaling.ACTIVITIES_KEPT
+    assert len(activities) == reconciling.ACTIVITIES_KEPT
     assert activities[0].description == "i-00000150"
