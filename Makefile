@@ -25,11 +25,11 @@ binaries: setup
 AGAIN = $(PYTEST) -q --last-failed --last-failed-no-failures none
 
 test: setup
-	@$(PYTEST) -n 2 -m "not slow" -q || $(AGAIN) -m "not slow"
+	@{ $(PYTEST) -n 2 -m "not slow" -q $(COVER) || $(AGAIN) -m "not slow"; } $(if $(COVER),&& .venv/bin/coverage report --format=total)
 
 # The same tests, watched: fails below the coverage that pyproject.toml asks for.
-cover: setup
-	@$(PYTEST) -n 2 -m "not slow" --cov --cov-report=term:skip-covered -q || $(AGAIN) -m "not slow"
+cover:
+	@$(MAKE) --no-print-directory test COVER="--cov --cov-report=term:skip-covered"
 
 slow: setup
 	@scripts/setup-checkov

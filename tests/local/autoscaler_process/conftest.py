@@ -70,10 +70,7 @@ class Deck:
 
 
 def has_node(cluster: Cluster) -> bool:
-    """Make a node without an instance, and say whether it is Ready.
-
-    The box removes such nodes once, when it has looked at a cluster that has just come up: it is made again then.
-    """
+    """Make a node without an instance where there is none, and say whether it is Ready."""
     from lowtide.kube.live.kinds import NODE
 
     found = cluster.get(NODE, "general")

@@ -69,8 +69,12 @@ def test_a_box_that_was_stopped_finds_its_nodes_again_and_removes_those_whose_in
         whole.served._nodes.close()  # type: ignore[union-attr]
         whole("ec2", "TerminateInstances", InstanceIds=[goes])
         unheard = whole.launch(whole.node_config())
+        by_hand = {"name": "by-hand", "annotations": {"kwok.x-k8s.io/node": "fake"}}
+        node = {"apiVersion": "v1", "kind": "Node", "metadata": by_hand}
+        whole.kubectl("create", "-f", "-", document=node)
     with cloud(tmp_path / "box", state_file=state) as whole:
         wait_for(lambda: whole.node_of(goes) is None)
+        whole.kubectl("get", "node", "by-hand")
         wait_for(lambda: is_ready(whole.node_of(unheard)))
         after = whole.node_of(stays_there)
         assert after is not None

@@ -115,7 +115,8 @@ class ClusterNodes:
                 self.appear(found, booted)
         for node in self._nodes.objects():
             provider_id = node["spec"].get("providerID", "")
-            if _is_ours(node) and provider_id not in alive:
+            # A node without a provider id was made by hand, and no instance can be missing for it.
+            if provider_id and _is_ours(node) and provider_id not in alive:
                 self._remove(node["metadata"]["name"], provider_id)
 
     def _register(self, instance: Machine, booted: Booted) -> None:
