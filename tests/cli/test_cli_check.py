@@ -74,6 +74,19 @@ def test_an_unknown_instance_type_is_an_error_of_the_check_not_of_the_file(
     assert "g4dn.xlrge" in cluster.read_text().splitlines()[finding["line"] - 1]
 
 
+def test_another_gpu_type_under_the_old_label_is_found_with_the_value_to_write(
+    lowtide: Lowtide, cluster: Path
+) -> None:
+    cluster.write_text(cluster.read_text().replace("[g4dn.xlarge]", "[g5.xlarge]"))
+    ran = lowtide("check", "-o", "json")
+    lines = cluster.read_text().splitlines()
+    groups = sum("[g5.xlarge]" in line for line in lines)
+    assert [one["code"] for one in ran.document["findings"]] == ["LT256"] * groups
+    for finding in ran.document["findings"]:
+        assert "nvidia-tesla-t4" in lines[finding["line"] - 1]
+        assert "nvidia-a10g" in finding["fix"]
+
+
 def test_warnings_pass_unless_strict(lowtide: Lowtide, cluster: Path) -> None:
     """The autoscaler ignores a taint tag without an effect, so the tag is not what its author meant."""
     change(cluster, '"true:NoSchedule"', '"true"')

@@ -10,6 +10,7 @@ from lowtide.model.cluster import AddonVersions, NodeGroup, ResolvedCluster
 from lowtide.model.errors import InputError
 from lowtide.model.findings import Finding, Mark, Severity
 from lowtide.model.policy import Policy
+from lowtide.resolve.accelerators import warn_of_accelerator
 from lowtide.resolve.addon_roles import unknown_permissions
 from lowtide.resolve.context import (
     UNKNOWN_PERMISSIONS,
@@ -54,7 +55,10 @@ def resolve_cluster(
     problems.extend(_strangers(policy))
     found = [(at, resolve_group(context, at)) for at in config.all_groups]
     problems.raise_if_any(f"{file.document.file} cannot be resolved")
-    groups = with_tags(context, [(at, group) for at, group in found if group is not None])
+    resolved = [(at, group) for at, group in found if group is not None]
+    for at, group in resolved:
+        warn_of_accelerator(context, at, group)
+    groups = with_tags(context, resolved)
     problems.raise_if_any(f"{file.document.file} cannot be resolved")
     return _resolved(context, groups)
 

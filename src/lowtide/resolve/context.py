@@ -12,6 +12,7 @@ LT252 idle-accelerator        an accelerator that no pod can ask for as nvidia.c
 LT253 retired-type            still usable here, but AWS withdraws it (warning)
 LT254 unknown-reservation     a kubelet setting that takes memory or disk from pods, unknown to the lower bound (warning)
 LT255 unknown-permissions     an add-on that is to have the permissions EKS recommends, which the file does not say (warning)
+LT256 wrong-accelerator       an accelerator label that names a GPU which none of the group's types has (warning)
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ IDLE_ACCELERATOR = ("LT252", "idle-accelerator")
 RETIRED_TYPE = ("LT253", "retired-type")
 UNKNOWN_RESERVATION = ("LT254", "unknown-reservation")
 UNKNOWN_PERMISSIONS = ("LT255", "unknown-permissions")
+WRONG_ACCELERATOR = ("LT256", "wrong-accelerator")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
