@@ -127,6 +127,14 @@ def test_a_weighted_instance_leaves_only_where_enough_stays(groups: Groups) -> N
         (policy("g4dn.xlarge", template="none"), "fully-formed launch template"),
         (policy(overrides=[{"InstanceType": "a", "WeightedCapacity": "0"}]), "between 1 and 999"),
         (
+            policy(overrides=[{"InstanceType": "a", "WeightedCapacity": "\N{SUPERSCRIPT TWO}"}]),
+            "between 1 and 999",
+        ),
+        (
+            policy(overrides=[{"InstanceType": "a", "WeightedCapacity": "9" * 5000}]),
+            "between 1 and 999",
+        ),
+        (
             policy(
                 overrides=[
                     {"InstanceType": "g4dn.xlarge", "WeightedCapacity": "1"},

@@ -73,6 +73,7 @@ def test_every_intrinsic_function_yields_its_value(written: Any, meant: Any) -> 
     ("written", "words"),
     [
         ({"Fn::Select": [2, ["a", "b"]]}, "cannot select nonexistent value at index 2"),
+        ({"Fn::Select": ["\N{SUPERSCRIPT TWO}", ["a", "b"]]}, "requires two parameters, the index and the list"),
         ({"Fn::FindInMap": ["Sizes", "x", "y"]}, "Mapping named 'Sizes' is not present"),
         ({"Fn::GetAtt": ["Vpc", "Colour"]}, "resource Vpc does not support attribute type Colour"),
         ({"Fn::Cidr": ["10.0.0.0/24", 300, 8]}, "cannot cut 300 blocks"),

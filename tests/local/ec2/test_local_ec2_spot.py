@@ -12,6 +12,7 @@ from lowtide import catalog
 from lowtide.local.aws import faults
 from lowtide.local.aws.ec2.spot import price_usd_per_hour
 from lowtide.local.aws.errors import AwsError
+from lowtide.local.aws.tokens import token_of
 from tests.local.ec2.ec2_box import REGION, Aws, open_aws
 
 DAY = dt.timedelta(days=1)
@@ -74,7 +75,10 @@ def test_pages_of_the_history_join_without_a_gap(aws: Aws) -> None:
     assert len(aws("DescribeSpotPriceHistory", MaxResults=7, **bounds)["SpotPriceHistory"]) == 7
 
 
-@pytest.mark.parametrize("token", ["x", "1", "99999999.0", "-3.4"])
+@pytest.mark.parametrize(
+    "token",
+    ["x", "1", "99999999.0", "-3.4", "\N{SUPERSCRIPT TWO}", token_of(1), token_of(99_999_999, 0)],
+)
 def test_a_token_of_nobodys_is_refused(aws: Aws, token: str) -> None:
     with pytest.raises(AwsError) as refused:
         aws("DescribeSpotPriceHistory", NextToken=token)

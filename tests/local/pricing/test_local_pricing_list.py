@@ -107,6 +107,7 @@ def test_services_and_values_of_their_attributes_are_listed(aws: Aws) -> None:
         ("GetProducts", {"ServiceCode": "Compute Instance"}, "InvalidParameterException"),
         ("GetProducts", {"ServiceCode": "AmazonEC2", "FormatVersion": "v9"}, "InvalidParameterException"),
         ("GetProducts", {"ServiceCode": "AmazonEC2", "NextToken": "x"}, "InvalidNextTokenException"),
+        ("DescribeServices", {"NextToken": "\N{SUPERSCRIPT TWO}"}, "InvalidNextTokenException"),
         ("GetAttributeValues", {"ServiceCode": "AmazonEC2", "AttributeName": "x"}, "InvalidParameterException"),
         ("ListPriceLists", {"ServiceCode": "AmazonEC2"}, "InvalidAction"),
     ],

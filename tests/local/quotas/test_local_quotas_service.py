@@ -72,6 +72,7 @@ def test_quotas_are_listed_by_service_in_pages(aws: Aws) -> None:
         ("GetServiceQuota", {"ServiceCode": "eks", "QuotaCode": SPOT_G}, "NoSuchResourceException"),
         ("ListServiceQuotas", {"ServiceCode": "nothing"}, "NoSuchResourceException"),
         ("ListServiceQuotas", {"ServiceCode": "ec2", "NextToken": "x"}, "InvalidPaginationTokenException"),
+        ("ListServices", {"NextToken": "\N{SUPERSCRIPT TWO}"}, "InvalidPaginationTokenException"),
         ("GetRequestedServiceQuotaChange", {"RequestId": "x"}, "NoSuchResourceException"),
         ("RequestServiceQuotaIncrease", {"ServiceCode": "ec2", "QuotaCode": SPOT_G, "DesiredValue": 1.0}, "IllegalArgumentException"),
     ],

@@ -14,6 +14,7 @@ from lowtide.local.aws.moto_behind import MotoBehind
 from lowtide.local.aws.resourcegroupstaggingapi import SERVICE
 from lowtide.local.aws.service import Service
 from lowtide.local.aws.settings import Settings
+from lowtide.local.aws.tokens import token_of
 
 EKS = {
     "ListClusters": {"clusters": ["blue"]},
@@ -71,8 +72,9 @@ def test_pages_and_their_tokens(box: Box) -> None:
     first = box.call("resourcegroupstaggingapi", "GetResources", {"ResourcesPerPage": 3})
     assert len(first["ResourceTagMappingList"]) == 3
     assert _arns(box, ResourcesPerPage=3, PaginationToken=first["PaginationToken"]) == ["sqs"]
-    with pytest.raises(AwsError, match="PaginationTokenExpired"):
-        _arns(box, PaginationToken="99")
+    for token in ("99", token_of(99), "\N{SUPERSCRIPT TWO}"):
+        with pytest.raises(AwsError, match="PaginationTokenExpired"):
+            _arns(box, PaginationToken=token)
 
 
 def test_keys_and_values_in_use(box: Box) -> None:

@@ -102,8 +102,13 @@ def test_a_path_lists_what_is_below_it_in_pages(aws: Aws) -> None:
     assert len(names) == len(set(names)) == 20
     assert NVIDIA in names
     assert aws("GetParametersByPath", service="ssm", Path=path)["Parameters"] == []
+
+
+@pytest.mark.parametrize("token", ["x", "\N{SUPERSCRIPT TWO}", "9" * 5000])
+@pytest.mark.parametrize("path", ["/aws/service/eks/optimized-ami/1.36", "/mine"])
+def test_a_token_of_nobodys_is_refused(aws: Aws, path: str, token: str) -> None:
     with pytest.raises(AwsError) as refused:
-        aws("GetParametersByPath", service="ssm", Path=path, NextToken="x")
+        aws("GetParametersByPath", service="ssm", Path=path, NextToken=token)
     assert refused.value.code == "InvalidNextToken"
 
 

@@ -240,7 +240,8 @@ def _override(box: Box, region: str, given: Mapping[str, Any]) -> dict[str, Any]
     if "InstanceRequirements" in one:
         raise refuse("The embedded AWS does not choose types by InstanceRequirements.")
     weight = str(one.get("WeightedCapacity") or "1")
-    if not weight.isdigit() or not 1 <= int(weight) <= _HEAVIEST:
+    is_number = weight.isascii() and weight.isdigit() and len(weight) <= len(str(_HEAVIEST))
+    if not is_number or not 1 <= int(weight) <= _HEAVIEST:
         raise refuse(f"WeightedCapacity must be between 1 and {_HEAVIEST}")
     if one.get("LaunchTemplateSpecification"):
         one["LaunchTemplateSpecification"] = _specification(

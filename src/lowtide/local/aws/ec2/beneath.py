@@ -10,6 +10,7 @@ from typing import Any
 from lowtide.local.aws.box import Box
 from lowtide.local.aws.errors import AwsError
 from lowtide.local.aws.service import Call
+from lowtide.local.aws.tokens import start_of, token_of
 
 #: What moto falls over where a value has not the form that it expects.
 UNREAD = (AttributeError, LookupError, TypeError, UnboundLocalError, ValueError)
@@ -49,13 +50,21 @@ def is_match(value: str, patterns: list[str] | None) -> bool:
     return patterns is None or any(fnmatch.fnmatchcase(value, one) for one in patterns)
 
 
+def invalid_token() -> AwsError:
+    """Return EC2's error for a token that it never gave out."""
+    return AwsError("InvalidNextToken", "The token provided is not valid.")
+
+
 def page(
     items: list[dict[str, Any]], params: Mapping[str, Any], *, largest: int = 1000
 ) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    """Return one page of a list, and the token of the next one as part of an answer."""
-    token = str(params.get("NextToken") or "0")
-    if not token.isdigit() or int(token) > len(items):
-        raise AwsError("InvalidNextToken", "The token provided is not valid.")
-    start = int(token)
+    """Return one page of a list, and the token of the next one as part of an answer.
+
+    Raises:
+        AwsError: InvalidNextToken.
+    """
+    start = start_of(params.get("NextToken"))
+    if start is None or start > len(items):
+        raise invalid_token()
     end = start + min(int(params.get("MaxResults") or largest), largest)
-    return items[start:end], ({"NextToken": str(end)} if end < len(items) else {})
+    return items[start:end], ({"NextToken": token_of(end)} if end < len(items) else {})

@@ -15,9 +15,10 @@ from typing import Any
 from lowtide import catalog
 from lowtide.local.aws import faults
 from lowtide.local.aws.box import Box
-from lowtide.local.aws.ec2.beneath import asked, beneath, is_match
+from lowtide.local.aws.ec2.beneath import asked, beneath, invalid_token, is_match
 from lowtide.local.aws.errors import AwsError
 from lowtide.local.aws.service import Call
+from lowtide.local.aws.tokens import place_of, token_of
 from lowtide.model.errors import InputError
 
 #: Type, zone, the level of its spot price, and the on-demand price, which it never exceeds.
@@ -67,7 +68,7 @@ def history(box: Box, call: Call) -> Mapping[str, Any]:
         if len(rows) > size:
             left = len(rows) - size
             shown = len(_on(day, pools, since, until)) - left
-            return {"SpotPriceHistory": rows[:size], "NextToken": f"{day}.{shown}"}
+            return {"SpotPriceHistory": rows[:size], "NextToken": token_of(day, shown)}
         day, skipped = day - 1, 0
     return {"SpotPriceHistory": rows, "NextToken": ""}
 
@@ -102,10 +103,11 @@ def _started(token: str | None, first: int) -> tuple[int, int]:
     """Return the day at which a page starts, and how many rows of that day were told before."""
     if not token:
         return first, 0
-    day, _, skipped = str(token).partition(".")
-    if not (day.isdigit() and skipped.isdigit() and int(day) <= first):
-        raise AwsError("InvalidNextToken", "The token provided is not valid.")
-    return int(day), int(skipped)
+    place = place_of(token, 2)
+    if place is None or place[0] > first:
+        raise invalid_token()
+    day, skipped = place
+    return day, skipped
 
 
 def _on(

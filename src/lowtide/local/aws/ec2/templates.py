@@ -42,7 +42,7 @@ def create_version(box: Box, call: Call) -> Mapping[str, Any]:
 def describe_versions(box: Box, call: Call) -> Mapping[str, Any]:
     """DescribeLaunchTemplateVersions."""
     for one in call.params.get("Versions", []):
-        if one not in _WORDS and not str(one).isdigit():
+        if one not in _WORDS and not (one.isascii() and one.isdigit()):
             raise AwsError(
                 "InvalidLaunchTemplateVersion",
                 f"Launch template versions can only be a number, $Latest or $Default, not '{one}'.",

@@ -13,6 +13,7 @@ from lowtide.local.aws.box import Box
 from lowtide.local.aws.errors import AwsError
 from lowtide.local.aws.pricing.products import SERVICES, Product, attribute_names, products
 from lowtide.local.aws.service import Call, Service
+from lowtide.local.aws.tokens import start_of, token_of
 
 _FORMAT = "aws_v1"
 _PAGE = 100
@@ -89,14 +90,13 @@ def _kind(rule: Mapping[str, Any]) -> str:
 
 
 def _page(found: Sequence[Any], call: Call, key: str) -> dict[str, Any]:
-    token = str(call.params.get("NextToken") or "0")
-    if not token.isdigit():
+    start = start_of(call.params.get("NextToken"))
+    if start is None:
         raise AwsError("InvalidNextTokenException", "The pagination token is invalid.")
-    start = int(token)
     end = start + min(int(call.params.get("MaxResults") or _PAGE), _PAGE)
     answer: dict[str, Any] = {key: list(found[start:end])}
     if end < len(found):
-        answer["NextToken"] = str(end)
+        answer["NextToken"] = token_of(end)
     return answer
 
 

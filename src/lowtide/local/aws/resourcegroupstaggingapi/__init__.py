@@ -13,6 +13,7 @@ from typing import Any
 from lowtide.local.aws.box import Box
 from lowtide.local.aws.errors import AwsError
 from lowtide.local.aws.service import Call, Service
+from lowtide.local.aws.tokens import start_of, token_of
 
 Tagged = tuple[str, dict[str, str]]
 #: Resources on a page, where the caller does not say.
@@ -30,7 +31,7 @@ def get_resources(box: Box, call: Call) -> Mapping[str, Any]:
             {"ResourceARN": arn, "Tags": [{"Key": key, "Value": tags[key]} for key in sorted(tags)]}
             for arn, tags in found[start:end]
         ],
-        "PaginationToken": str(end) if end < len(found) else "",
+        "PaginationToken": token_of(end) if end < len(found) else "",
     }
 
 
@@ -161,10 +162,9 @@ def _is_of_type(arn: str, kind: str) -> bool:
 
 
 def _start(token: str, size: int) -> int:
-    if not token:
-        return 0
-    if not (token.isascii() and token.isdigit() and len(token) < 10 and int(token) <= size):
+    start = start_of(token)
+    if start is None or start > size:
         raise AwsError(
             "PaginationTokenExpiredException", "The pagination token is invalid or expired."
         )
-    return int(token)
+    return start

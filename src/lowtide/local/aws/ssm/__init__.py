@@ -14,10 +14,12 @@ from lowtide.local.aws.box import Box
 from lowtide.local.aws.errors import AwsError
 from lowtide.local.aws.service import Call, Service
 from lowtide.local.aws.ssm.images import parameters
+from lowtide.local.aws.tokens import start_of, token_of
 
 _PUBLIC = ("/aws/service/eks/", "/aws/service/bottlerocket/", "/aws/service/canonical/ubuntu/eks")
 _PUBLISHED = dt.datetime(2026, 11, 12, tzinfo=dt.UTC)
 _PAGE = 10
+_LONGEST_TOKEN = 9
 
 
 def _get(box: Box, call: Call) -> Mapping[str, Any]:
@@ -50,21 +52,32 @@ def _get_several(box: Box, call: Call) -> Mapping[str, Any]:
 
 def _get_by_path(box: Box, call: Call) -> Mapping[str, Any]:
     path = call.params["Path"].rstrip("/") + "/"
-    given = str(call.params.get("NextToken") or "0")
-    if not given.isdigit():
-        raise AwsError("InvalidNextToken", "The specified token isn't valid.")
     if not _is_public(path):
-        return _beneath(box, call)
+        return _ordinary_by_path(box, call)
+    start = start_of(call.params.get("NextToken"))
+    if start is None:
+        raise _invalid_token()
     names = [
         one
         for one in sorted(parameters(call.region))
         if one.startswith(path) and (call.params.get("Recursive") or "/" not in one[len(path) :])
     ]
-    start = int(given)
     end = start + min(int(call.params.get("MaxResults") or _PAGE), _PAGE)
     shown = [_parameter(call.region, one) for one in names[start:end]]
-    token = {"NextToken": str(end)} if end < len(names) else {}
+    token = {"NextToken": token_of(end)} if end < len(names) else {}
     return {"Parameters": shown, **token}
+
+
+def _ordinary_by_path(box: Box, call: Call) -> Mapping[str, Any]:
+    token = str(call.params.get("NextToken") or "0")
+    # moto's own token, a number that it does not check.
+    if not (token.isascii() and token.isdigit() and len(token) <= _LONGEST_TOKEN):
+        raise _invalid_token()
+    return _beneath(box, call)
+
+
+def _invalid_token() -> AwsError:
+    return AwsError("InvalidNextToken", "The specified token isn't valid.")
 
 
 def _is_public(name: str) -> bool:

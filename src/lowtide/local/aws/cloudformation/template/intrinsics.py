@@ -25,6 +25,8 @@ from lowtide.local.aws.cloudformation.template.scope import (
 
 _STORED = re.compile(r"\{\{resolve:ssm:([^:}]+)(?::\d+)?\}\}")
 _CIDR_COUNT = 256
+#: An index into a list; templates of 51,200 bytes have no longer ones.
+_INDEX = re.compile(r"-?[0-9]{1,6}")
 
 
 class _Absent:
@@ -191,7 +193,7 @@ def _join(argument: Any, _scope: Scope) -> str:
 
 def _select(argument: Any, _scope: Scope) -> Any:
     at, those = argument
-    if not str(at).lstrip("-").isdigit() or not isinstance(those, list):
+    if not _INDEX.fullmatch(str(at)) or not isinstance(those, list):
         raise wrong(
             "every Fn::Select object requires two parameters, the index and the list to select from"
         )
