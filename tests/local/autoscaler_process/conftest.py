@@ -19,7 +19,7 @@ REGION, CLUSTER = "us-west-2", "demo"
 KEY = (REGION, CLUSTER)
 
 
-def wait_for(condition: Callable[[], Any], within_s: float = 60.0) -> Any:
+def wait_for(condition: Callable[[], Any], within_s: float = 180.0) -> Any:
     """Wait until the condition holds and return it, or fail."""
     until = time.monotonic() + within_s
     while not (found := condition()):

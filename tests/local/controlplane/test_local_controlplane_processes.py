@@ -38,7 +38,7 @@ from lowtide.local.controlplane.supervision import ChildEnded, Supervisor
 from lowtide.model.errors import LowtideError
 
 
-def wait_for(condition: Callable[[], bool], within_s: float = 60.0) -> None:
+def wait_for(condition: Callable[[], bool], within_s: float = 180.0) -> None:
     """Wait until the condition holds, or fail."""
     until = time.monotonic() + within_s
     while not condition():

@@ -47,7 +47,7 @@ GPU_POD = {
 }
 
 
-def wait_for(condition: Callable[[], bool], within_s: float = 60.0) -> None:
+def wait_for(condition: Callable[[], bool], within_s: float = 180.0) -> None:
     """Wait until the condition holds, or fail."""
     until = time.monotonic() + within_s
     while not condition():
@@ -104,7 +104,7 @@ def test_kubectl_creates_a_pod_that_runs_on_a_kwok_node_and_deletes_it(
     }
     assert kubectl(plane, "create", "-f", "-", stdin=json.dumps(node)).returncode == 0
     assert kubectl(plane, "create", "deployment", "web", "--image=web").returncode == 0
-    ready = kubectl(plane, "wait", "node/n", "--for=condition=Ready", "--timeout=60s")
+    ready = kubectl(plane, "wait", "node/n", "--for=condition=Ready", "--timeout=180s")
     assert ready.returncode == 0, ready.stderr
     wait_for(
         lambda: (

@@ -22,7 +22,7 @@ _TRUST = {
 }
 
 
-def wait_for(condition: Callable[[], bool], within_s: float = 120.0) -> None:
+def wait_for(condition: Callable[[], bool], within_s: float = 180.0) -> None:
     """Wait until the condition holds, or fail."""
     until = time.monotonic() + within_s
     while not condition():

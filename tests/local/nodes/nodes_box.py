@@ -39,7 +39,7 @@ def image_id(word: str) -> str:
     return next(one.id for one in images(REGION).values() if word in one.name)
 
 
-def wait_for(condition: Callable[[], Any], within_s: float = 60.0) -> Any:
+def wait_for(condition: Callable[[], Any], within_s: float = 180.0) -> Any:
     """Wait until the condition holds and return what it returned, or fail."""
     until = time.monotonic() + within_s
     while not (found := condition()):

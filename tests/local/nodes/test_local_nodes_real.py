@@ -190,7 +190,7 @@ def test_a_running_pod_that_is_said_once_more_to_be_just_accepted_runs_again(tid
     patch = json.dumps({"status": accepted})
     tide.kubectl("patch", "pod", "late", "--subresource=status", "--type=merge", "-p", patch)
     wait_for(lambda: "running" in state())
-    tide.kubectl("wait", "pod", "late", "--for=condition=Ready", "--timeout=60s")
+    tide.kubectl("wait", "pod", "late", "--for=condition=Ready", "--timeout=180s")
     tide.kubectl("delete", "pod", "late")
     tide.terminate(instance_id)
 
