@@ -253,7 +253,8 @@ IAM's own simulator about the actions of `up`.
 ## The policy
 
 Where you want less, narrow `Resource` to names that begin with `lowtide-CLUSTER-` and to the cluster itself: `check --live` asks the
-simulator about these names, too.
+simulator about these names, too. `eks:ListClusters` and `eks:DescribeCluster` stay at `*`: before `down` takes a VPC away, it asks of every
+cluster of the region in which VPC it lives.
 
 ```json
 {json.dumps(policy, indent=2)}

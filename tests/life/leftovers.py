@@ -24,6 +24,7 @@ TRUST = {
 }
 
 Tags = list[dict[str, str]]
+_DEFAULT = {"Name": "default-for-az", "Values": ["true"]}
 
 
 def tags(mapping: dict[str, str]) -> Tags:
@@ -199,13 +200,16 @@ MADE = frozenset(
 )  # fmt: skip
 
 
-def eks_cluster(name: str, wanted: dict[str, str], region: str = REGION) -> None:
-    """Create an EKS cluster outside of any stack."""
+def eks_cluster(
+    name: str, wanted: dict[str, str], region: str = REGION, *, network: str = ""
+) -> None:
+    """Create an EKS cluster outside of any stack, in a VPC that has subnets already, or in the default one."""
     account = Account(region)
     role = account.client("iam").create_role(
-        RoleName=f"r-{region}", AssumeRolePolicyDocument=json.dumps(TRUST)
+        RoleName=f"r-{region}-{name}", AssumeRolePolicyDocument=json.dumps(TRUST)
     )
-    subnets = account.client("ec2").describe_subnets()["Subnets"]
+    within = {"Name": "vpc-id", "Values": [network]} if network else _DEFAULT
+    subnets = account.client("ec2").describe_subnets(Filters=[within])["Subnets"]
     account.client("eks").create_cluster(
         name=name,
         roleArn=role["Role"]["Arn"],

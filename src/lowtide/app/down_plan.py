@@ -9,6 +9,7 @@ import contextlib
 from dataclasses import dataclass, field
 
 from lowtide.app.cluster_named import NamedCluster
+from lowtide.app.neighbours import refuse_neighbours
 from lowtide.app.ownership import own_stacks, refuse_others
 from lowtide.app.patience import Patience
 from lowtide.app.status import StatusReader
@@ -54,7 +55,7 @@ def prepare(cluster: NamedCluster, wish: Wish, *, profile: str | None = None) ->
     """Look at the account; nothing is changed.
 
     Raises:
-        InputError: the name belongs to eksctl or to somebody else.
+        InputError: the name belongs to eksctl or to somebody else, or another cluster lives in the network that goes.
         AwsError: AWS refused, or could not be reached.
     """
     account = Account(cluster.region, profile)
@@ -71,7 +72,11 @@ def prepare(cluster: NamedCluster, wish: Wish, *, profile: str | None = None) ->
         deletes=True,
     )
     stacks = own_stacks(name, every)
-    sweeper = Sweeper(account, name, Patience(wish.timeout_s, wish.command))
+    patience = Patience(wish.timeout_s, wish.command)
+    unknown = refuse_neighbours(
+        account, name, stacks=stacks, sweep=wish.choice.sweep, patience=patience
+    )
+    sweeper = Sweeper(account, name, patience)
     looked = sweeper.look(with_regions=not stacks)
     if not stacks and found is None:
         _refuse_unproved(account, name, looked)
@@ -97,6 +102,7 @@ def prepare(cluster: NamedCluster, wish: Wish, *, profile: str | None = None) ->
         pods=0 if status is None else status.pods_running,
         usd_per_hour=None if status is None else status.cost.total,
         remains=sweeper.priced(shown),
+        unknown=unknown,
     )
     return Prepared(
         wish=wish,

@@ -10,7 +10,14 @@ import click
 
 from lowtide.cli.cluster_options import Which, cluster_options
 from lowtide.cli.confirm import confirmed
-from lowtide.cli.options import debug_option, output_option, parts, timeout_option, yes_option
+from lowtide.cli.options import (
+    debug_option,
+    output_option,
+    parts,
+    timeout_option,
+    verbose_option,
+    yes_option,
+)
 from lowtide.cli.output import emit, is_for_people, say, show
 from lowtide.cli.verb import Verb
 from lowtide.model.errors import AwsError, InputError, LowtideError
@@ -18,7 +25,7 @@ from lowtide.model.errors import AwsError, InputError, LowtideError
 if TYPE_CHECKING:
     from lowtide.app.cluster_named import NamedCluster
     from lowtide.app.down_plan import Prepared
-    from lowtide.model.remains import Choice, DownResult
+    from lowtide.model.remains import Choice, DownPlan, DownResult
 
 
 @click.command(
@@ -64,6 +71,7 @@ Exit code: 0 nothing billable is left, 1 something is, 2 input, 4 AWS said no, 1
 )
 @timeout_option
 @yes_option
+@verbose_option
 @output_option
 @debug_option
 def down(  # noqa: PLR0913 - one parameter for each option of the command line
@@ -76,6 +84,7 @@ def down(  # noqa: PLR0913 - one parameter for each option of the command line
     drain_s: float,
     timeout_s: float,
     yes: bool,
+    verbose: bool,
 ) -> None:
     """Delete the cluster, and prove that nothing of it is left.
 
@@ -97,7 +106,8 @@ def down(  # noqa: PLR0913 - one parameter for each option of the command line
     try:
         prepared = prepare(cluster, wish, profile=which.profile)
         _ask(prepared, confirm_name, yes=yes)
-        result = carry_out(prepared, Teller())
+        with Teller(verbose=verbose) as tell:
+            result = carry_out(prepared, tell)
     except KeyboardInterrupt:
         say(f"\nInterrupted. What AWS has begun goes on there; go on with: {wish.command}")
         raise click.exceptions.Exit(130) from None
@@ -173,6 +183,7 @@ def _ask(prepared: Prepared, confirm_name: str | None, *, yes: bool) -> None:
             why="data is deleted for good, and needs more than a yes",
             fix=f"{prepared.wish.command} --confirm-name {plan.cluster} says it beforehand",
         )
+    _refuse_unverified(plan, yes=yes)
     question = f"Delete cluster {plan.cluster} in account {plan.account}?"
     confirmed(down_plan_text(plan), question, yes=yes, command=prepared.wish.command)
     if plan.choice.delete_volumes:
@@ -185,6 +196,19 @@ def _ask(prepared: Prepared, confirm_name: str | None, *, yes: bool) -> None:
                 where="lowtide down --delete-volumes",
                 why=f"{typed!r} is not the cluster's name, which is {plan.cluster}",
             )
+
+
+def _refuse_unverified(plan: DownPlan, *, yes: bool) -> None:
+    """Refuse where nobody reads what could not be verified: a person at a terminal may know better, and is asked."""
+    if plan.unknown and (yes or not sys.stdin.isatty()):
+        first = plan.unknown[0]
+        raise AwsError(
+            f"Nobody can say {first.what}",
+            where=f"account {plan.account}, {plan.region}",
+            why=first.why,
+            fix="let an administrator allow eks:ListClusters and eks:DescribeCluster on all clusters, or answer the question at a "
+            "terminal, without --yes",
+        )
 
 
 def _end(result: DownResult, command: str) -> None:

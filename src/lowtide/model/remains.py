@@ -93,7 +93,8 @@ class DownPlan:
     """What ``down`` would do now.
 
     ``cluster_status`` is EKS's, empty where there is no cluster. ``usd_per_hour`` is what it costs now, None where that is not known;
-    ``nodes`` and ``pods`` (running) end. ``remains`` are things that no stack takes away.
+    ``nodes`` and ``pods`` (running) end. ``remains`` are things that no stack takes away. ``unknown`` is what could not be verified of
+    what others would lose by it.
     """
 
     cluster: str
@@ -107,6 +108,7 @@ class DownPlan:
     pods: int = 0
     usd_per_hour: float | None = None
     remains: tuple[Priced, ...] = ()
+    unknown: tuple[Unverified, ...] = ()
 
     @property
     def is_nothing(self) -> bool:

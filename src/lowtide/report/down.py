@@ -39,6 +39,8 @@ def _plan_lines(plan: DownPlan) -> Iterator[str]:
     if plan.remains:
         yield "What no stack takes away:"
         yield from (f"  {_fate(one, plan.choice)} {_line(one)}" for one in plan.remains)
+    for unknown in plan.unknown:
+        yield f"NOTICE: could not verify {unknown.what}: {unknown.why}"
     if plan.choice.sweep and plan.stacks:
         yield "Whatever else carries the cluster's tags or names afterwards is removed, too (--sweep)."
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from lowtide.aws.live import session
 from lowtide.aws.live.account import Account
+from lowtide.aws.live.paging import pages
 from lowtide.aws.live.session import ask
 from lowtide.model import names
 from lowtide.model.errors import AwsError
@@ -77,6 +78,16 @@ def find_cluster(account: Account, name: str) -> LiveCluster | None:
         is_protected=raw.get("deletionProtection", False),
         network=raw.get("resourcesVpcConfig", {}).get("vpcId", ""),
     )
+
+
+def cluster_names(account: Account) -> tuple[str, ...]:
+    """Return the names of all clusters of the region, whoever made them.
+
+    Raises:
+        AwsError: AWS refused, or could not be reached.
+    """
+    answers = pages(account.client("eks").list_clusters, token="nextToken")  # noqa: S106 - a field's name
+    return tuple(name for page in answers for name in page["clusters"])
 
 
 def protect(account: Account, name: str, *, is_on: bool) -> None:

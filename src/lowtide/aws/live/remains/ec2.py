@@ -287,11 +287,21 @@ def networks_of(account: Account, cluster: str) -> frozenset[str]:
     Raises:
         AwsError: AWS refused, or could not be reached.
     """
-    by_tag = {"Name": f"tag:{CLUSTER_TAG}", "Values": [cluster]}
-    tagged = ask(account.client("ec2").describe_vpcs, Filters=[by_tag])["Vpcs"]
+    tagged = tagged_networks(account, CLUSTER_TAG, cluster)
     found = find_cluster(account, cluster)
     named = {found.network} if found is not None and found.network else set()
-    return frozenset(named | {one["VpcId"] for one in tagged})
+    return tagged | named
+
+
+def tagged_networks(account: Account, key: str, value: str) -> frozenset[str]:
+    """Return the VPCs with a tag.
+
+    Raises:
+        AwsError: AWS refused, or could not be reached.
+    """
+    by_tag = {"Name": f"tag:{key}", "Values": [value]}
+    found = ask(account.client("ec2").describe_vpcs, Filters=[by_tag])["Vpcs"]
+    return frozenset(one["VpcId"] for one in found)
 
 
 def tag_volumes(asking: Asking, volumes: tuple[str, ...]) -> None:
