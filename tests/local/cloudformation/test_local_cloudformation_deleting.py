@@ -72,6 +72,21 @@ def test_a_resource_in_use_makes_the_deletion_fail_and_can_be_retained_then(aws:
     assert len(aws("DescribeVpcs", service="ec2", VpcIds=[vpc])["Vpcs"]) == 1
 
 
+def test_a_foreign_security_group_keeps_the_vpc_of_a_stack(aws: Aws) -> None:
+    aws.create("s", template({"Vpc": VPC}))
+    vpc = aws.resource("s", "Vpc")["PhysicalResourceId"]
+    group = {"GroupName": "mine", "Description": "mine", "VpcId": vpc}
+    made = aws("CreateSecurityGroup", service="ec2", **group)
+    assert aws.delete("s") == "DELETE_FAILED"
+    stack_id = aws.stack("s")["StackId"]
+    said = next(why for _, status, why in aws.events("s") if status == "DELETE_FAILED")
+    assert f"The vpc '{vpc}' has dependencies and cannot be deleted." in said
+    aws("DeleteSecurityGroup", service="ec2", GroupId=made["GroupId"])
+    aws("DeleteStack", StackName="s")
+    aws.wait()
+    assert aws.status(stack_id) == "DELETE_COMPLETE"
+
+
 def test_a_failed_deletion_is_tried_again_and_waits_a_while_for_what_uses_the_resource(
     aws: Aws,
 ) -> None:

@@ -215,6 +215,49 @@ def test_a_subnet_and_a_group_in_use_are_not_deleted_until_the_instance_has_ende
     aws("DeleteSecurityGroup", GroupId=group)
 
 
+@pytest.mark.parametrize(
+    ("make", "params", "delete"),
+    [
+        ("CreateSubnet", {"CidrBlock": "10.0.0.0/24"}, ("DeleteSubnet", "Subnet", "SubnetId")),
+        ("CreateSecurityGroup", {"GroupName": "mine", "Description": "mine"}, ("DeleteSecurityGroup", "", "GroupId")),
+        ("CreateNetworkAcl", {}, ("DeleteNetworkAcl", "NetworkAcl", "NetworkAclId")),
+        ("CreateRouteTable", {}, ("DeleteRouteTable", "RouteTable", "RouteTableId")),
+        ("CreateVpcEndpoint", {"ServiceName": "com.amazonaws.us-east-1.s3"}, ("DeleteVpcEndpoints", "VpcEndpoint", "VpcEndpointId")),
+        ("CreateEgressOnlyInternetGateway", {}, ("DeleteEgressOnlyInternetGateway", "EgressOnlyInternetGateway", "EgressOnlyInternetGatewayId")),
+    ],
+)  # fmt: skip
+def test_a_vpc_is_not_deleted_while_something_is_in_it(
+    aws: Aws, make: str, params: dict[str, Any], delete: tuple[str, str, str]
+) -> None:
+    vpc = aws("CreateVpc", CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    answer = aws(make, VpcId=vpc, **params)
+    operation, member, key = delete
+    made = (answer[member] if member else answer)[key]
+    with pytest.raises(AwsError) as refused:
+        aws("DeleteVpc", VpcId=vpc)
+    assert refused.value.code == "DependencyViolation"
+    assert refused.value.message == f"The vpc '{vpc}' has dependencies and cannot be deleted."
+    if operation == "DeleteVpcEndpoints":
+        aws(operation, VpcEndpointIds=[made])
+    else:
+        aws(operation, **{key: made})
+    aws("DeleteVpc", VpcId=vpc)
+    with pytest.raises(AwsError) as gone:
+        aws("DeleteVpc", VpcId=vpc)
+    assert gone.value.code == "InvalidVpcID.NotFound"
+
+
+def test_a_vpc_is_not_deleted_while_a_gateway_is_attached(aws: Aws) -> None:
+    vpc, other = (aws("CreateVpc", CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"] for _ in range(2))
+    gateway = aws("CreateInternetGateway")["InternetGateway"]["InternetGatewayId"]
+    aws("AttachInternetGateway", InternetGatewayId=gateway, VpcId=vpc)
+    aws("DeleteVpc", VpcId=other)
+    with pytest.raises(AwsError, match="has dependencies and cannot be deleted"):
+        aws("DeleteVpc", VpcId=vpc)
+    aws("DetachInternetGateway", InternetGatewayId=gateway, VpcId=vpc)
+    aws("DeleteVpc", VpcId=vpc)
+
+
 def test_a_group_that_another_names_in_a_rule_is_not_deleted(aws: Aws) -> None:
     vpc = aws("CreateVpc", CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     named, other = (
