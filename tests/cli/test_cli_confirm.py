@@ -1,4 +1,4 @@
-"""The question before anything is spent or deleted, and the lines that tell what happens."""
+"""The question before anything is spent or deleted."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import click
 import pytest
 
 from lowtide.cli.confirm import confirmed, refuse_above
-from lowtide.cli.telling import Teller
 from lowtide.model.errors import ChecksFailed, InputError
-from lowtide.model.live_plan import Progress
 
 
 class Terminal:
@@ -52,11 +50,3 @@ def test_a_limit_refuses_what_may_cost_more() -> None:
     with pytest.raises(ChecksFailed) as raised:
         refuse_above(2.0, 2.01, source="--max-usd-per-hour")
     assert raised.value.where == "--max-usd-per-hour"
-
-
-def test_what_happens_is_told_with_the_time_since_the_start(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    Teller()(Progress(subject="s", status="CREATE_COMPLETE"))
-    Teller(quiet=True)(Progress(subject="s", status="CREATE_COMPLETE"))
-    assert capsys.readouterr().err == "  0m00s  s: CREATE_COMPLETE\n"

@@ -185,3 +185,10 @@ def timeout_option(verb: Verb) -> Verb:
         callback=lambda _ctx, _param, minutes: minutes * 60,
         help="Minutes after which waiting is given up.",
     )(verb)
+
+
+def verbose_option(verb: Verb) -> Verb:
+    """Add ``-v/--verbose``, which tells what happens to every resource."""
+    return click.option(
+        "-v", "--verbose", is_flag=True, help="Tell what happens to every resource of every stack."
+    )(verb)

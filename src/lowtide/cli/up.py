@@ -16,6 +16,7 @@ from lowtide.cli.options import (
     policy_option,
     profile_option,
     timeout_option,
+    verbose_option,
     yes_option,
 )
 from lowtide.cli.output import emit, has_color, is_for_people, say, say_next, show, width_of
@@ -76,6 +77,7 @@ Exit code: 0 up, 2 input, 3 checks failed, 4 AWS said no, 5 Kubernetes said no, 
 @profile_option
 @timeout_option
 @yes_option
+@verbose_option
 @output_option
 @debug_option
 def up(  # noqa: PLR0913 - one parameter for each option of the command line
@@ -93,6 +95,7 @@ def up(  # noqa: PLR0913 - one parameter for each option of the command line
     profile: str | None,
     timeout_s: float,
     yes: bool,
+    verbose: bool,
 ) -> None:
     """Create the cluster, or bring it to what its file says.
 
@@ -116,7 +119,7 @@ def up(  # noqa: PLR0913 - one parameter for each option of the command line
         prepared = prepare(inputs, wish, profile=profile)
         _check(prepared)
         _ask(prepared, max_usd_per_hour, yes=yes)
-        result = _carried_out(prepared, kubeconfig, profile)
+        result = _carried_out(prepared, kubeconfig, profile, verbose=verbose)
     except KeyboardInterrupt:
         say(f"\nInterrupted. What AWS has begun goes on there; go on with: {wish.command}")
         raise click.exceptions.Exit(130) from None
@@ -190,7 +193,9 @@ def _ask(prepared: Prepared, limit: float | None, *, yes: bool) -> None:
     confirmed(shown, question, yes=yes, command=prepared.wish.command)
 
 
-def _carried_out(prepared: Prepared, kubeconfig: str | None, profile: str | None) -> UpResult:
+def _carried_out(
+    prepared: Prepared, kubeconfig: str | None, profile: str | None, *, verbose: bool
+) -> UpResult:
     from lowtide.app.cluster_named import NamedCluster
     from lowtide.app.kubeconfig import update_kubeconfig
     from lowtide.app.up import carry_out
@@ -204,7 +209,9 @@ def _carried_out(prepared: Prepared, kubeconfig: str | None, profile: str | None
     def write() -> str:
         return str(update_kubeconfig(named, profile=profile, file=kubeconfig).file)
 
-    return carry_out(prepared, Teller(), kubeconfig=write)
+    planned = {one.name: one.resources or len(one.changes) for one in live.stacks}
+    with Teller(verbose=verbose, totals=planned) as tell:
+        return carry_out(prepared, tell, kubeconfig=write)
 
 
 def _show(result: UpResult, *, written: str, inputs: Inputs) -> None:
