@@ -217,6 +217,7 @@ def test_new_bounds_move_the_desired_capacity_inside(groups: Groups) -> None:
 @pytest.mark.parametrize(
     ("params", "words"),
     [
+        ({"MaxSize": 2**31}, "Value '2147483648' at 'maxSize' failed to satisfy constraint: Member must have value less"),
         ({"MinSize": 5, "MaxSize": 3}, "Max bound, 3, must be greater than or equal to min bound, 5"),
         ({"DesiredCapacity": 11}, "Desired capacity:11 must be between"),
         ({"MinSize": -1}, "0 or more"),

@@ -32,6 +32,7 @@ from lowtide.local.aws.front.models import model_of, route, service_named
 from lowtide.local.aws.service import Call, Service
 from tests.local.front.conftest import Client
 
+FORM = {"Content_Type": "application/x-www-form-urlencoded"}
 #: One call of every service that the box serves, as somebody types it.
 CLI = [
     "sts get-caller-identity",
@@ -241,6 +242,21 @@ def test_a_missing_parameter_is_named_in_each_services_words(client: Client) -> 
     )
     status, said = code_and_words(_send(client, "POST", "/clusters", "eks", b"{}"))
     assert (status, "roleArn" in said) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("service", "path", "body", "headers", "code"),
+    [
+        ("autoscaling", "/", b"Action=SetDesiredCapacity&Version=2011-01-01&AutoScalingGroupName=a&DesiredCapacity=9999999999999", FORM, b"MalformedInput"),
+        ("ec2", "/", b"Action=DescribeInstanceTypes&Version=2016-11-15&MaxResults=9999999999999", FORM, b"InvalidParameterValue"),
+        ("ssm", "/", b'{"MaxResults": 9999999999999}', {"X_Amz_Target": "AmazonSSM.DescribeParameters"}, b"SerializationException"),
+    ],
+)  # fmt: skip
+def test_a_number_that_does_not_fit_its_type_is_refused(
+    client: Client, service: str, path: str, body: bytes, headers: dict[str, str], code: bytes
+) -> None:
+    status, said, _ = _send(client, "POST", path, service, body, **headers)
+    assert (status, code in said) == (400, True)
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b'"x"', b'{"Name": 5}', b"\xff\xfe", b"[" * 100_000])

@@ -35,6 +35,8 @@ _STRATEGIES: Mapping[str, tuple[str, ...]] = {
 _HEAVIEST = 999
 #: Each instance costs memory and time here; AWS itself has no such bound.
 LARGEST = 1000
+#: The sizes of a group are integers of 32 bits (the service's model).
+MOST = 2**31 - 1
 TERMINATION_POLICIES = (
     "AllocationStrategy", "ClosestToNextInstanceHour", "Default", "NewestInstance", "OldestInstance",
     "OldestLaunchConfiguration", "OldestLaunchTemplate",
@@ -81,6 +83,11 @@ def config_of(box: Box, group: Group, *, smallest: int, largest: int, desired: i
     """
     if smallest < 0 or largest < 0:
         raise refuse("Min and max size must be 0 or more")
+    if largest > MOST:
+        raise refuse(
+            f"1 validation error detected: Value '{largest}' at 'maxSize' failed to satisfy constraint:"
+            f" Member must have value less than or equal to {MOST}"
+        )
     if smallest > largest:
         raise refuse(
             f"Max bound, {largest}, must be greater than or equal to min bound, {smallest}"

@@ -33,6 +33,8 @@ from lowtide.local.aws.front.sigv4 import MOST_FIELDS, SignedRequest
 if TYPE_CHECKING:
     from moto.core.model import OperationModel
 
+#: Whole numbers are signed; how many bits their size has (smithy.io, "Simple types").
+_BITS = {"integer": 31, "long": 63}
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -188,6 +190,21 @@ def _check(asked: Asked, shape: StructureShape, params: Mapping[str, Any]) -> No
     if report.has_errors():
         lines = report.generate_report().splitlines()
         raise _invalid(asked, f"{_count(len(lines))} detected: {'; '.join(lines)}")
+    if not _fits(shape, params):
+        raise _unreadable(asked)
+
+
+def _fits(shape: Shape, value: Any) -> bool:
+    """Return whether every whole number fits the bits of its type, which botocore leaves to the service."""
+    if isinstance(shape, StructureShape) and isinstance(value, dict):
+        members = shape.members
+        return all(_fits(members[name], one) for name, one in value.items() if name in members)
+    if isinstance(shape, ListShape) and isinstance(value, list):
+        return all(_fits(shape.member, one) for one in value)
+    if isinstance(shape, MapShape) and isinstance(value, dict):
+        return all(_fits(shape.value, one) for one in value.values())
+    bits = _BITS.get(shape.type_name)
+    return bits is None or not isinstance(value, int) or -(2**bits) <= value < 2**bits
 
 
 def _count(errors: int) -> str:
