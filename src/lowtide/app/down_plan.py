@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, field
+from functools import partial
 
 from lowtide.app.cluster_named import NamedCluster
+from lowtide.app.holding import refuse_held
 from lowtide.app.neighbours import refuse_neighbours
 from lowtide.app.ownership import own_stacks, refuse_others
-from lowtide.app.patience import Patience
+from lowtide.app.patience import Patience, patiently
 from lowtide.app.status import StatusReader
 from lowtide.app.sweep import Sweeper
 from lowtide.aws.live.account import Account, Identity
@@ -56,11 +58,14 @@ def prepare(cluster: NamedCluster, wish: Wish, *, profile: str | None = None) ->
 
     Raises:
         InputError: the name belongs to eksctl or to somebody else, or another cluster lives in the network that goes.
+        LeaseHeld: another run is at work on the cluster.
         AwsError: AWS refused, or could not be reached.
     """
     account = Account(cluster.region, profile)
     identity = account.identity()
     name = cluster.name
+    patience = Patience(wish.timeout_s, wish.command)
+    patiently(patience, partial(refuse_held, account, name))
     every = tuple(Stacks(account).all())
     found = find_cluster(account, name)
     refuse_others(
@@ -72,7 +77,6 @@ def prepare(cluster: NamedCluster, wish: Wish, *, profile: str | None = None) ->
         deletes=True,
     )
     stacks = own_stacks(name, every)
-    patience = Patience(wish.timeout_s, wish.command)
     unknown = refuse_neighbours(
         account, name, stacks=stacks, sweep=wish.choice.sweep, patience=patience
     )

@@ -9,7 +9,7 @@ import uuid
 
 from lowtide.app.this_process import has_ended, this_process, user_and_host
 from lowtide.aws.live.account import Account
-from lowtide.aws.live.lease import Holder, Lease, lease_path, read_leases
+from lowtide.aws.live.lease import Holder, Lease, held, lease_path, read_leases
 
 
 def lease_of(account: Account, cluster: str, *, verb: str, who: str) -> Lease:
@@ -27,6 +27,18 @@ def is_held(account: Account, cluster: str) -> bool:
         AwsError: AWS refused, or could not be reached.
     """
     return bool(read_leases(account.client("ssm"), lease_path(cluster)))
+
+
+def refuse_held(account: Account, cluster: str) -> None:
+    """Refuse beside a run that is at work; nothing is taken, so that whoever only looks is in nobody's way.
+
+    Raises:
+        LeaseHeld: another run has the lease.
+        AwsError: AWS refused, or could not be reached.
+    """
+    for one in read_leases(account.client("ssm"), lease_path(cluster)):
+        if one.left_s > 0 and not _is_dead(one.holder):
+            raise held(cluster, one)
 
 
 def _is_dead(holder: Holder) -> bool:

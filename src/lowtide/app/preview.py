@@ -7,23 +7,32 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
+from typing import TypeVar
 
 from lowtide.app.patience import Patience, patiently
 from lowtide.app.this_process import has_ended, this_process, user_and_host
 from lowtide.app.world import World
 from lowtide.aws.live.stacks import LiveChange, LiveStack, StackRequest, Stacks
 from lowtide.aws.templates.cfn import Stack
-from lowtide.model.errors import AwsError
+from lowtide.model.errors import AwsError, LowtideError
 from lowtide.model.live_plan import StackAction, StackPlan
 from lowtide.model.stacks import ChangeState
 from lowtide.resolve.converge import STEADY, is_moving
 from lowtide.resolve.first_cause import first_cause
 
+Answer = TypeVar("Answer")
+
+#: Codes by which CloudFormation refuses to look at a stack or a change set that is gone or going.
+_OF_VANISHED = frozenset({"ValidationError", "ChangeSetNotFound", "ChangeSetNotFoundException"})
 #: Behind it stands who looks from where, so that what a killed run left is met by the next one.
 _PREFIX = "lowtide-plan-"
+
+
+class StackVanished(LowtideError):  # noqa: N818 - somebody else is at work, which is no failure of ours
+    """A stack that was whole when it was looked at is not any more."""
 
 
 def preview(
@@ -32,6 +41,7 @@ def preview(
     """Return what would be done about each stack of a cluster; nothing is changed.
 
     Raises:
+        StackVanished: somebody else deletes or changes a stack at this moment.
         AwsError: AWS refused, or a change set failed.
         LowtideError: it took too long.
     """
@@ -45,8 +55,12 @@ def preview(
     try:
         for stack in whole:
             asked[stack] = name
-            asked[stack] = _asked(stacks, world.requests[stack], name, patience)
-        changed = {stack: _changed(stacks, stack, asked[stack], patience) for stack in whole}
+            ask = partial(_asked, stacks, world.requests[stack], name, patience)
+            asked[stack] = _while_whole(stacks, stack, ask, patience)
+        changed = {}
+        for stack in whole:
+            look = partial(_changed, stacks, stack, asked[stack], patience)
+            changed[stack] = _while_whole(stacks, stack, look, patience)
     finally:
         for stack, one in asked.items():
             _drop(stacks, stack, one)
@@ -55,6 +69,28 @@ def preview(
         *(_plan(stacks, world, one.name, changed, counts) for one in world.wanted),
         *(StackPlan(name=one, action=StackAction.DELETE) for one in world.unwanted),
     )
+
+
+def _while_whole(
+    stacks: Stacks, stack: str, look: Callable[[], Answer], patience: Patience
+) -> Answer:
+    """Return what a look gives; where it fails because of what somebody else does to the stack, say that instead."""
+    try:
+        return look()
+    except AwsError as error:
+        if error.code and error.code not in _OF_VANISHED:
+            raise
+        live = patiently(patience, partial(stacks.look, stack))
+        if live is not None and live.status in STEADY:
+            raise
+        raise StackVanished(
+            f"Stack {stack} is {'gone' if live is None else 'being changed'} since this run began to look",
+            where=stack,
+            why="somebody else deleted it"
+            if live is None
+            else f"it is {live.status}, and not by this run",
+            fix="wait until the other run is over, and run the same command again: it looks anew",
+        ) from error
 
 
 def _asked(stacks: Stacks, request: StackRequest, name: str, patience: Patience) -> str:
@@ -81,7 +117,12 @@ def _changed(stacks: Stacks, stack: str, name: str, patience: Patience) -> Stack
     while True:
         found = patiently(patience, lambda: stacks.change(stack, name=name))
         if found is None:
-            raise AwsError("a change set is gone", where=stack, why=f"somebody deleted {name}")
+            raise AwsError(
+                "a change set is gone",
+                where=stack,
+                why=f"somebody deleted {name}",
+                fix="run the same command again",
+            )
         if found.seen.state is ChangeState.READY:
             return StackPlan(name=stack, action=StackAction.CHANGE, changes=found.resources)
         if found.seen.state is ChangeState.EMPTY:

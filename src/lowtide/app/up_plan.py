@@ -11,10 +11,11 @@ from functools import partial
 
 from lowtide.app.design import Design, design
 from lowtide.app.files import Inputs
+from lowtide.app.holding import refuse_held
 from lowtide.app.inside import connected_to, live_objects
 from lowtide.app.patience import Patience, patiently
 from lowtide.app.plan import plan_of
-from lowtide.app.preview import preview
+from lowtide.app.preview import StackVanished, preview
 from lowtide.app.sizes import changed_sizes
 from lowtide.app.world import World, look_at
 from lowtide.aws.live.account import Account
@@ -34,10 +35,12 @@ TIMEOUT_S = 5400.0
 class Wish:
     """How ``up`` is to work.
 
-    ``command`` is what a person runs to go on. ``with_addons`` installs autoscaler, device plugin and termination handler.
+    ``command`` is what a person runs to go on. ``changes``: something is to be done afterwards, so that another run at work is a
+    reason to stop. ``with_addons`` installs autoscaler, device plugin and termination handler.
     """
 
     command: str = "lowtide up"
+    changes: bool = True
     with_addons: bool = True
     with_proof: bool = False
     refresh_images: bool = False
@@ -76,16 +79,25 @@ def prepare(
 
     Raises:
         InputError: the files lead nowhere, or the name belongs to somebody else.
+        LeaseHeld: another run is at work on the cluster, and this one wants to change it, too.
         AwsError: AWS refused, or could not be reached.
+        LowtideError: another run took a stack away meanwhile.
     """
     designed = design(inputs)
     _refuse_no_node(designed, wish)
     account = Account(designed.cluster.region, profile)
     patience = Patience(wish.timeout_s, wish.command)
+    refuse = partial(refuse_held, account, designed.cluster.name)
+    if wish.changes:
+        patiently(patience, refuse)
     world = patiently(
         patience, partial(look_at, account, designed, refresh_images=wish.refresh_images)
     )
-    stacks = preview(Stacks(account), world, designed.stacks, patience=patience)
+    try:
+        stacks = preview(Stacks(account), world, designed.stacks, patience=patience)
+    except StackVanished:
+        refuse()  # says who it was, where it is known
+        raise
     live = LivePlan(
         cluster=designed.cluster.name,
         region=account.region,

@@ -73,7 +73,7 @@ def _show_live(inputs: Inputs, profile: str | None) -> None:
     from lowtide.report.live import cost_text, live_plan_json, live_plan_text
     from lowtide.report.plan import plan_json
 
-    wish = Wish(command=f"lowtide plan --live {inputs.options}".rstrip())
+    wish = Wish(command=f"lowtide plan --live {inputs.options}".rstrip(), changes=False)
     prepared = prepare(inputs, wish, profile=profile)
     if not is_for_people():
         emit({**plan_json(prepared.plan), "live": live_plan_json(prepared.live)})

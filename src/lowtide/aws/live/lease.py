@@ -232,13 +232,18 @@ class Lease:
                 where=self._path,
                 fix="run the same command again",
             )
-        one = found.holder
-        return LeaseHeld(
-            f"another run is at work on cluster {self._cluster}",
-            where=self._path,
-            why=f"lowtide {one.verb} of {one.who} on {one.host}, since {found.since}",
-            fix=f"wait until it is over; should it be dead, its lease ends in {max(found.left_s, 0):.0f} s",
-        )
+        return held(self._cluster, found)
+
+
+def held(cluster: str, found: Found) -> LeaseHeld:
+    """Return the error that says who is at work on a cluster, and since when."""
+    one = found.holder
+    return LeaseHeld(
+        f"another run is at work on cluster {cluster}",
+        where=lease_path(cluster),
+        why=f"lowtide {one.verb} of {one.who} on {one.host}, since {found.since}",
+        fix=f"wait until it is over; should it be dead, its lease ends in {max(found.left_s, 0):.0f} s",
+    )
 
 
 def lease_path(cluster: str) -> str:
