@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from lowtide.model.errors import LowtideError
 from lowtide.model.findings import Finding, Mark, Severity
+from lowtide.model.rules import fix_of
 from lowtide.report.terminal import error_text, findings_text
 
 
@@ -9,7 +10,7 @@ def finding(
     *, line: int, severity: Severity = Severity.ERROR, file: str = "cluster.yaml", fix: str = ""
 ) -> Finding:
     return Finding(
-        code="LT001",
+        code="LT003",
         name="unknown-key",
         severity=severity,
         message=f"message of line {line}",
@@ -29,15 +30,17 @@ def test_findings_are_grouped_by_file_in_the_order_of_its_lines() -> None:
     )
     assert text.splitlines() == [
         "cluster.yaml",
-        "  4:5      error LT001 unknown-key at nodeGroups[0].minsize",
+        "  4:5      error LT003 unknown-key at nodeGroups[0].minsize",
         "           message of line 4",
         "           fix: write minSize",
-        "  30:5     warning LT001 unknown-key at nodeGroups[0].minsize",
+        "  30:5     warning LT003 unknown-key at nodeGroups[0].minsize",
         "           message of line 30",
+        f"           fix: {fix_of('LT003')}",
         "",
         "lowtide.yaml",
-        "  2:5      info LT001 unknown-key at nodeGroups[0].minsize",
+        "  2:5      info LT003 unknown-key at nodeGroups[0].minsize",
         "           message of line 2",
+        f"           fix: {fix_of('LT003')}",
         "",
         "1 error, 1 warning, 1 note",
     ]
@@ -51,7 +54,7 @@ def test_an_unknown_place_is_a_dash() -> None:
     text = findings_text([finding(line=0, file="")])
     assert text.splitlines()[:2] == [
         "(no file)",
-        "  -        error LT001 unknown-key at nodeGroups[0].minsize",
+        "  -        error LT003 unknown-key at nodeGroups[0].minsize",
     ]
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from lowtide.model.errors import InputError
 from lowtide.model.kube import Taint
+from lowtide.model.rules import fix_of
 from lowtide.spec.cluster_documents import load_documents
 from lowtide.spec.clusterfile import ManagedNodeGroup, NodeGroup, cluster_of, read_cluster
 from tests.spec.cluster_texts import FULL, HEAD, read_or_refuse, seeded, with_group
@@ -680,8 +681,8 @@ def test_the_order_of_keys_means_nothing(seed: int) -> None:
         ("volumeSize: 100Gi", "write 100"),
         ("volumeSize: 100GB", "write 100"),
         ("volumeSize: 1Ti", "write 1024"),
-        ("maxSize: many", ""),
-        ("privateNetworking: 'yes'", ""),
+        ("maxSize: many", fix_of("LT005")),
+        ("privateNetworking: 'yes'", fix_of("LT005")),
         ("privateNetworking: 'true'", "write it without quotes"),
         ("minSize: 2\n    desiredCapacity: 1", "write desiredCapacity: 2, or a lower minSize"),
         (

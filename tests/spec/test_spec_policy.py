@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from lowtide.model.errors import InputError
 from lowtide.model.policy import AutoscalerPolicy, Policy, Timings
+from lowtide.model.rules import fix_of
 from lowtide.spec.document import parse
 from lowtide.spec.policy import dump, flag_marks, json_schema, load_policy, read_policy
 
@@ -159,12 +160,12 @@ def test_a_bad_policy_is_refused_at_the_place_of_every_mistake(
         ("timings: {gpuRegisterSeconds: 3m}", "write 180"),
         ("timings: {imageSizesMiB: {cuda: 8Gi}}", "write 8192"),
         ("timings: {imageMiB: 2GB}", "write 1907"),
-        ("timings: {imageMiB: large}", ""),
-        ("timings: {readySeconds: soon}", ""),
+        ("timings: {imageMiB: large}", fix_of("LT005")),
+        ("timings: {readySeconds: soon}", fix_of("LT005")),
         ('timings: {readySeconds: "10"}', "write it without quotes"),
         ("spot: {discount: {g4dn.xlarge: 60}}", "write 0.6 (1 would be all)"),
         ("spot: {discount: {g4dn.xlarge: 50%}}", "write 0.5"),
-        ("spot: {discount: {g4dn.xlarge: 600}}", ""),
+        ("spot: {discount: {g4dn.xlarge: 600}}", fix_of("LT006")),
     ],
 )
 def test_a_number_with_its_unit_is_answered_with_the_number(section: str, fix: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from lowtide.model.rules import fix_of
+
 
 class Severity(enum.StrEnum):
     """How bad a finding is: errors stop, warnings do not."""
@@ -34,7 +36,8 @@ class Finding:
     """One thing found in the user's files.
 
     ``code`` is stable (``LT001``), ``name`` is its stable word (``unknown-key``), ``path`` the place
-    inside the document (``nodeGroups[0].minSize``), ``fix`` what to write or run instead.
+    inside the document (``nodeGroups[0].minSize``), ``fix`` what to write or run instead: where nothing
+    is given, what helps in any case (``model.rules``).
     """
 
     code: str
@@ -44,3 +47,8 @@ class Finding:
     mark: Mark
     path: str = ""
     fix: str = ""
+
+    def __post_init__(self) -> None:
+        """Leave no finding without a way out."""
+        if not self.fix:
+            object.__setattr__(self, "fix", fix_of(self.code))
