@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from lowtide.model.rules import Scope, count_of
+
 Lowtide = Callable[..., Any]
 
 
@@ -29,8 +31,27 @@ def test_a_good_file_has_no_findings_and_names_the_next_command(
 ) -> None:
     assert cluster.exists()
     ran = lowtide("check")
-    assert (ran.code, ran.out) == (0, "no findings\n")
+    of_files = count_of(Scope.FILES)
+    assert (ran.code, ran.out) == (0, f"no findings: {of_files} checks of cluster.yaml\n")
     assert "lowtide simulate" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "scope"),
+    [
+        ("job.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n", Scope.WORKLOAD),
+        ("jobs.csv", "submit_s,run_s,gpus,cpu,memory_mib\n0,60,1,1,1024\n", Scope.TRACE),
+    ],
+)
+def test_no_findings_are_those_of_all_files_that_were_read(
+    lowtide: Lowtide, cluster: Path, name: str, text: str, scope: Scope
+) -> None:
+    assert cluster.exists()
+    Path("lowtide.yaml").write_text("apiVersion: lowtide.dev/v1alpha1\nkind: Policy\n")
+    Path(name).write_text(text)
+    ran = lowtide("check", "-w", name)
+    count = count_of(Scope.FILES, scope)
+    assert ran.out == f"no findings: {count} checks of cluster.yaml, lowtide.yaml, {name}\n"
 
 
 def test_every_error_of_a_file_is_shown_at_once_with_its_place(

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from lowtide.app.files import Inputs, load
+from lowtide.app.files import Inputs, Loaded, load
 from lowtide.model.cluster import ResolvedCluster
 from lowtide.model.findings import Finding, Severity
 from lowtide.model.preflight import Preflight
+from lowtide.model.rules import Scope, count_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """What was found; ``readable`` is False when a file is not even what it should be. ``live`` is None where no account was asked."""
+    """What was found; ``readable`` is False when a file is not even what it should be. ``live`` is None where no account was asked.
+
+    ``checks`` is how many kinds of mistakes were looked for.
+    """
 
     files: tuple[str, ...]
     findings: tuple[Finding, ...]
     readable: bool
     cluster: ResolvedCluster | None
+    checks: int
     live: Preflight | None = None
 
     def count(self, severity: Severity) -> int:
@@ -33,7 +38,14 @@ def check(inputs: Inputs) -> CheckResult:
         findings=loaded.findings,
         readable=loaded.readable,
         cluster=loaded.cluster,
+        checks=count_of(*_scopes(loaded)),
     )
+
+
+def _scopes(loaded: Loaded) -> tuple[Scope, ...]:
+    if loaded.scenario is None:
+        return (Scope.FILES,)
+    return (Scope.FILES, Scope.TRACE if loaded.scenario.trace else Scope.WORKLOAD)
 
 
 def check_live(inputs: Inputs, *, profile: str | None = None) -> CheckResult:
@@ -50,4 +62,9 @@ def check_live(inputs: Inputs, *, profile: str | None = None) -> CheckResult:
     from lowtide.aws.live.account import Account  # noqa: PLC0415
 
     found = preflight(design(inputs), Account(result.cluster.region, profile))
-    return replace(result, findings=(*result.findings, *found.findings), live=found)
+    return replace(
+        result,
+        findings=(*result.findings, *found.findings),
+        checks=result.checks + count_of(Scope.STACKS, Scope.ACCOUNT),
+        live=found,
+    )

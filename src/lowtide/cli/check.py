@@ -67,13 +67,13 @@ def check(
 
             width = width_of(sys.stdout) or 100
             show(account_text(result.live, width=width, color=has_color(sys.stdout)))
-        from lowtide.report.problems import findings_text
+        from lowtide.report.problems import findings_text, no_findings_text
 
-        show(
-            findings_text(
-                result.findings, width=width_of(sys.stdout) or 100, color=has_color(sys.stdout)
-            )
-        )
+        if result.findings:
+            width = width_of(sys.stdout) or 100
+            show(findings_text(result.findings, width=width, color=has_color(sys.stdout)))
+        else:
+            show(no_findings_text(result.files, result.checks))
     else:
         from lowtide.report.machine import findings_json
 

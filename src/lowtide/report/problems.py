@@ -33,6 +33,12 @@ def findings_text(findings: Sequence[Finding], *, width: int = 100, color: bool 
     return "\n".join([*lines, _totals(findings)])
 
 
+def no_findings_text(files: Sequence[str], checks: int) -> str:
+    """Return that nothing was found, of how many checks, and in which files; ``-`` is standard input."""
+    names = ", ".join("standard input" if one == "-" else printable(one) for one in files)
+    return f"no findings: {count_text(checks, 'check')} of {names}"
+
+
 def error_text(error: LowtideError, *, color: bool = False) -> str:
     """Return what failed, where, why and what to do next, a line each; unknown answers are left out.
 
