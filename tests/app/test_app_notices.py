@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from lowtide.app.notices import workload_notices
+import ast
+import inspect
+from dataclasses import replace
+
+from lowtide.app.notices import hardening_notice, workload_notices
+from lowtide.model.cluster import ResolvedCluster
 from lowtide.model.kube import PodSpec
+from lowtide.model.policy import Policy
 from lowtide.model.scenario import Apply, Delete, Scenario, Step
 from lowtide.model.workload import BarePod, Job, KubeObject, Meta, OtherObject, Replicated
+from lowtide.resolve import hardening, resolve_cluster
+from lowtide.spec.clusterfile import read_cluster
 from lowtide.spec.manifests import objects_from
 from lowtide.spec.workloads import default_workload
+from tests.conftest import ROOT
 
 CONTAINERS = [{"name": "main", "image": "i"}]
 
@@ -93,3 +102,34 @@ def test_kinds_that_a_cluster_would_act_on_are_listed_once() -> None:
 
 def test_the_default_workload_has_nothing_to_say() -> None:
     assert workload_notices(default_workload()) == ()
+
+
+def _cluster() -> ResolvedCluster:
+    text = (ROOT / "examples" / "noble-gpu" / "cluster.yaml").read_text()
+    return resolve_cluster(read_cluster(text, "cluster.yaml"), Policy())
+
+
+def test_that_the_simulated_cluster_is_not_eksctls_is_one_line_with_the_place_to_read_on() -> None:
+    cluster = _cluster()
+    (notice,) = hardening_notice(cluster, default_workload())
+    assert f"{len(cluster.hardening)} simulated values are not eksctl's" in notice
+    assert len(f"NOTICE: {notice}") < 80
+    assert "`lowtide plan`" in notice
+    page = notice.split()[-1]
+    assert (ROOT / page).is_file()
+    assert hardening_notice(replace(cluster, hardening=()), default_workload()) == ()
+
+
+def test_the_page_of_what_differs_from_eksctl_has_a_row_for_each_kind() -> None:
+    page = (ROOT / "docs" / "hardening.md").read_text()
+    keys = [
+        node.value
+        for node in ast.walk(ast.parse(inspect.getsource(hardening)))
+        if isinstance(node, ast.keyword) and node.arg == "key"
+    ]
+    beginnings = [
+        str(first.value) if isinstance(first, ast.Constant) else ""
+        for first in (one.values[0] if isinstance(one, ast.JoinedStr) else one for one in keys)
+    ]
+    assert len(beginnings) > 15
+    assert [one for one in beginnings if f"`{one.split(' of ')[0].rstrip()}" not in page] == []

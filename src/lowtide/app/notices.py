@@ -25,8 +25,8 @@ _WOULD_MATTER = (
     "ResourceQuota",
     "LimitRange",
 )
-#: Beginnings of hardening keys that change what scheduler and autoscaler do (resolve/hardening.py).
-_DECIDE_THE_RUN = ("--", "Auto Scaling group tags", "label ", "tag ")
+#: What each of lowtide's own values is, and how to leave it out; `lowtide plan` lists those of a file.
+HARDENING_PAGE = "`lowtide plan`, docs/hardening.md"
 _SHOWN, _IDLE_SHOWN = 3, 12
 
 
@@ -86,18 +86,14 @@ def _idle(one: KubeObject) -> Iterator[str]:
 
 
 def hardening_notice(cluster: ResolvedCluster, scenario: Scenario) -> tuple[str, ...]:
-    """Return what makes the simulated cluster another than eksctl's, flags and tags first: they decide the run."""
-    keys = sorted(
-        (one.key for one in cluster.hardening), key=lambda key: not key.startswith(_DECIDE_THE_RUN)
-    )
+    """Return that the simulated cluster is another than eksctl's, on one line; ``plan`` and the page say in what."""
+    keys = [one.key for one in cluster.hardening]
     if scenario.addons != "default":  # the autoscaler is the scenario's own, with its own flags
         keys = [key for key in keys if not key.startswith("--")]
     if not keys:
         return ()
-    full = cluster.autoscaler_tags == "full"
-    off = "; autoscalerTags: asFile in lowtide.yaml leaves flags, tags and labels as they are"
-    said = f"The hardened cluster was simulated; what eksctl makes of the file differs in {_some(keys)}"
-    return (f"{said}: `lowtide plan` lists it all{off if full else ''}.",)
+    values = "1 simulated value is" if len(keys) == 1 else f"{len(keys)} simulated values are"
+    return (f"{values} not eksctl's: {HARDENING_PAGE}",)
 
 
 def budget_notice(policy: Policy, simulation: Simulation) -> tuple[str, ...]:
