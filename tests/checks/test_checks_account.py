@@ -12,6 +12,7 @@ from lowtide.checks.account import account_findings, quota_needs
 from lowtide.model.account import AccountFacts, Denial, Named, QuotaFact, Unverified, ZoneScores
 from lowtide.model.cluster import ResolvedCluster
 from lowtide.model.findings import Finding, Severity
+from lowtide.model.names import CLUSTER_TAG
 from lowtide.model.policy import Policy
 from lowtide.resolve import resolve_cluster
 from lowtide.spec.clusterfile import read_cluster
@@ -255,3 +256,41 @@ def test_a_missing_role_for_spot_matters_where_it_may_not_be_made(
     on_demand = TEXT.partition("    instancesDistribution")[0] + "    instanceType: g4dn.xlarge\n"
     unspotted = resolve_cluster(read_cluster(on_demand, "cluster.yaml"), Policy())
     assert account_findings(unspotted, missing) == ()
+
+
+@pytest.mark.parametrize(
+    ("live", "words", "fix"),
+    [
+        ("1.37", "is below the cluster's 1.37", "--kubernetes-version 1.36"),
+        ("1.38", "is below the cluster's 1.38", 'write version: "1.38"'),
+        ("1.34", "is 2 minors above the cluster's 1.34", 'write version: "1.35" first'),
+    ],
+)
+def test_a_minor_that_eks_does_not_go_to_in_one_step_is_an_error(
+    live: str, words: str, fix: str, cluster: ResolvedCluster
+) -> None:
+    there = _there(cluster, live)
+    found = only(cluster, replace(GOOD, clusters=(there,)))
+    assert (found.code, found.severity) == ("LT611", Severity.ERROR)
+    assert f"Kubernetes {cluster.version} in the file {words}" in found.message
+    assert fix in found.fix
+    assert ("rollback" in found.message, "7 days" in found.fix) == (
+        live != "1.34",
+        live == "1.37",
+    )
+
+
+@pytest.mark.parametrize(
+    ("live", "status"),
+    [("1.35", "ACTIVE"), ("1.36", "ACTIVE"), ("", "CREATING"), ("1.38", "DELETING")],
+)
+def test_the_next_minor_and_a_cluster_that_does_not_stay_are_no_errors(
+    live: str, status: str, cluster: ResolvedCluster
+) -> None:
+    there = replace(_there(cluster, live), status=status)
+    assert account_findings(cluster, replace(GOOD, clusters=(there,))) == ()
+
+
+def _there(cluster: ResolvedCluster, version: str) -> Named:
+    tags = {CLUSTER_TAG: cluster.name}
+    return Named(name=cluster.name, status="ACTIVE", version=version, tags=tags)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,8 +12,9 @@ import pytest
 
 pytest.importorskip("boto3")
 
+from lowtide.app import up_plan
 from lowtide.app.converging import Convergence, Goal, Hooks
-from lowtide.app.design import design
+from lowtide.app.design import Design, design
 from lowtide.app.files import Inputs
 from lowtide.app.patience import Patience
 from lowtide.app.sizes import changed_sizes, restore_size
@@ -21,7 +24,8 @@ from lowtide.aws.live.finishing import failed_launch, finish, live_group, manage
 from lowtide.aws.live.stacks import StackRequest, Stacks
 from lowtide.local.aws import faults
 from lowtide.model import names
-from lowtide.model.errors import AwsError, InputError
+from lowtide.model.cluster import ResolvedCluster
+from lowtide.model.errors import AwsError, ChecksFailed, InputError
 from lowtide.model.live_plan import StackAction
 from lowtide.model.stacks import WantedStack
 
@@ -243,6 +247,31 @@ def test_stacks_that_were_deployed_from_rendered_files_are_taken_over_without_re
     assert {kind for lines in drastic.values() for _, _, kind in lines} <= {"Conditional"}
     _made(taken)
     assert _prepare().live.is_nothing
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [("1.34", "is below the cluster's 1.35"), ("1.37", "is 2 minors above the cluster's 1.35")],
+)
+def test_a_version_that_eks_does_not_take_in_one_step_is_refused_before_anything_is_asked_for(
+    wanted: str, words: str, mixed: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Path("cluster.yaml")
+    path.write_text(FILE.replace("1.36", "1.35"), "utf-8")
+    _made(_prepare())
+    designed = replace(_prepare().designed.cluster, version=wanted)
+    asked: list[str] = []
+    monkeypatch.setattr(Stacks, "ask_change", lambda *_, **__: asked.append("a change set"))
+    monkeypatch.setattr(up_plan, "design", _with_cluster(designed))
+    with pytest.raises(ChecksFailed) as raised:
+        _prepare()
+    assert f"Kubernetes {wanted} in the file {words}" in raised.value.what
+    assert raised.value.where == "cluster.yaml: metadata.version"
+    assert asked == []
+
+
+def _with_cluster(cluster: ResolvedCluster) -> Callable[[Inputs], Design]:
+    return lambda inputs: replace(design(inputs), cluster=cluster)
 
 
 def test_sizes_that_were_changed_beside_the_file_are_shown_and_set_back(mixed: Serving) -> None:

@@ -21,14 +21,17 @@ from lowtide.app.world import World, look_at
 from lowtide.aws.live.account import Account
 from lowtide.aws.live.stacks import Stacks
 from lowtide.aws.templates.cfn import stack_name
+from lowtide.checks.account.version import step_refused
 from lowtide.kube.live.apply import differences
 from lowtide.kube.objects import Manifest
-from lowtide.model.errors import InputError, KubernetesError
+from lowtide.model.errors import ChecksFailed, InputError, KubernetesError
 from lowtide.model.live_plan import LivePlan, ObjectDiff, StackAction
 from lowtide.model.plan import Plan
 
 #: Minutes that a whole run may take: a control plane takes about ten, a GPU node five, going back to zero five more.
 TIMEOUT_S = 5400.0
+#: How the states of a stack begin whose cluster stays.
+_KEPT = ("CREATE_COMPLETE", "UPDATE_")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +82,7 @@ def prepare(
 
     Raises:
         InputError: the files lead nowhere, or the name belongs to somebody else.
+        ChecksFailed: EKS does not go from the cluster's Kubernetes minor to the file's.
         LeaseHeld: another run is at work on the cluster, and this one wants to change it, too.
         AwsError: AWS refused, or could not be reached.
         LowtideError: another run took a stack away meanwhile.
@@ -93,6 +97,7 @@ def prepare(
     world = patiently(
         patience, partial(look_at, account, designed, refresh_images=wish.refresh_images)
     )
+    _refuse_version(designed, world)
     try:
         stacks = preview(Stacks(account), world, designed.stacks, patience=patience)
     except StackVanished:
@@ -138,6 +143,19 @@ def _refuse_no_node(designed: Design, wish: Wish) -> None:
             why="the autoscaler and the add-ons need one, and without the autoscaler no other comes",
             fix="give a group without taints minSize: 1 and desiredCapacity: 1",
         )
+
+
+def _refuse_version(designed: Design, world: World) -> None:
+    """Refuse a minor to which EKS does not take the cluster that is there; CloudFormation would say so only in the middle."""
+    found, wanted = world.cluster, designed.cluster
+    first = world.stacks.get(stack_name(wanted.name, "cluster"))
+    if found is None or first is None or not first.status.startswith(_KEPT):
+        return  # it is still made, or made anew
+    words = step_refused(wanted.name, wanted.region, live=found.version, wanted=wanted.version)
+    if words is not None:
+        what, why, fix = words
+        where = f"{designed.inputs.cluster}: metadata.version"
+        raise ChecksFailed(what, where=where, why=why, fix=fix)
 
 
 def _with_objects(live: LivePlan, world: World, designed: Design, wish: Wish) -> LivePlan:

@@ -42,10 +42,14 @@ class ZoneScores:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Named:
-    """A stack or a cluster of the account that has a name which the new cluster needs; ``status`` is AWS's own."""
+    """A stack or a cluster of the account that has a name which the new cluster needs; ``status`` is AWS's own.
+
+    ``version`` is the Kubernetes minor of a cluster, empty of a stack.
+    """
 
     name: str
     status: str
+    version: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
 
 

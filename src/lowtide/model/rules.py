@@ -116,6 +116,7 @@ RULES = (
             "not-verified",
             "let an administrator allow what was refused (docs/iam.md has the policy), and run lowtide check --live again",
         ),
+        ("LT611", "unreachable-version", "write the cluster's own Kubernetes minor, or the next one"),
     ),
 )  # fmt: skip
 _FIXES = {one.code: one.fix for one in RULES}

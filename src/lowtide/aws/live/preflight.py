@@ -176,7 +176,14 @@ class _Reader:
                 return ()
             raise
         one = answer["cluster"]
-        return (Named(name=one["name"], status=one["status"], tags=one.get("tags") or {}),)
+        return (
+            Named(
+                name=one["name"],
+                status=one["status"],
+                version=one.get("version", ""),
+                tags=one.get("tags") or {},
+            ),
+        )
 
     def _stacks(self) -> tuple[Named, ...]:
         wanted = {*self._asked.stacks, f"eksctl-{self._asked.cluster}-cluster"}

@@ -13,6 +13,7 @@ LT607 spot-limit           a maxPrice below the spot price of every zone (warnin
 LT608 scarce-spot          a low spot placement score (note)
 LT609 no-spot-role         no service-linked role for spot yet (note), and no right to make one (warning)
 LT610 not-verified         a fact that could not be read (warning)
+LT611 unreachable-version  the cluster is there, and EKS does not go from its minor to the file's in one step
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from lowtide.checks.account.offers import foreign_zones, types_not_offered
 from lowtide.checks.account.permissions import denied_permissions, not_verified
 from lowtide.checks.account.quotas import quota_needs, small_quotas
 from lowtide.checks.account.spot import dear_spot, scarce_spot, spot_role
-from lowtide.checks.account.version import unoffered_version
+from lowtide.checks.account.version import unoffered_version, unreachable_version
 from lowtide.model.account import AccountFacts
 from lowtide.model.cluster import ResolvedCluster
 from lowtide.model.findings import Finding
@@ -35,6 +36,7 @@ _CHECKS = (
     types_not_offered,
     foreign_zones,
     unoffered_version,
+    unreachable_version,
     names_taken,
     dear_spot,
     scarce_spot,
