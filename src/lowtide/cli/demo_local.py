@@ -35,4 +35,8 @@ def demo_local(*, if_built: bool) -> None:
             show(f"\n$ {command}")
             play(command, on)
     say("\nThe box is gone, too.")
-    say_next("lowtide local up", "lowtide up -f cluster.yaml")
+    from lowtide.app.beside import is_cluster_file
+    from lowtide.app.files import DEFAULT_CLUSTER
+
+    mine = "check" if is_cluster_file(DEFAULT_CLUSTER) else "init --name my-cluster"
+    say_next(f"lowtide {mine}", "lowtide local up")

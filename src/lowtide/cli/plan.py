@@ -63,7 +63,7 @@ def plan(*, file: str, policy: str | None, live: bool, profile: str | None) -> N
     options = inputs.options
     say_next(
         f"lowtide simulate {options}".rstrip(),
-        f"lowtide render FOLDER {options}".rstrip(),
+        f"lowtide render rendered {options}".rstrip(),
         f"lowtide plan --live {options}".rstrip(),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -112,7 +113,9 @@ def _show_table(found: PriceList) -> None:
         key=lambda row: row.spot_usd_per_gpu_hour or 0,
         default=None,
     )
-    if cheapest is not None:
+    from lowtide.app.files import DEFAULT_CLUSTER
+
+    if cheapest is not None and not os.path.lexists(DEFAULT_CLUSTER):  # which init leaves as it is
         say_next(f"lowtide init --gpu-type {cheapest.instance_type.name}")
 
 

@@ -48,4 +48,8 @@ def refresh(*, region: str, profile: str | None) -> None:
         f"{done.region}: on-demand prices of {done.on_demand} types and spot prices of {done.spot}, of {at}\n"
         f"kept in {done.file}"
     )
-    say_next(f"lowtide prices --region {done.region} --gpu any", "lowtide plan")
+    from lowtide.app.beside import is_cluster_file
+    from lowtide.app.files import DEFAULT_CLUSTER
+
+    plan = ["lowtide plan"] if is_cluster_file(DEFAULT_CLUSTER) else []
+    say_next(f"lowtide prices --region {done.region} --gpu any", *plan)

@@ -172,10 +172,22 @@ def demo(*, seed: int | None, html: str | None, local: bool, if_built: bool) -> 
     if html is None:
         say(f"\nFor the report with plots: {INSTALL}")
     say(f"\nThe example's files, with a page that explains them: {_shown(folder)}")
-    say_next(
+    say_next(*_after_demo(folder))
+
+
+def _after_demo(folder: Path) -> list[str]:
+    """Return what can be typed right here: the example's ten pods on the cluster file of this folder, or on the example's."""
+    from lowtide.app.beside import is_cluster_file
+    from lowtide.app.files import DEFAULT_CLUSTER
+
+    workload = ["-w", _shown(folder / "cudaexample.yaml")]
+    if is_cluster_file(DEFAULT_CLUSTER):
+        return ["lowtide check", shlex.join(["lowtide", "simulate", *workload])]
+    cluster = ["-f", _shown(folder / "cluster.yaml")]
+    return [
         "lowtide init --name my-cluster",
-        f"lowtide simulate -w {shlex.quote(_shown(folder / 'cudaexample.yaml'))}",
-    )
+        shlex.join(["lowtide", "simulate", *cluster, *workload]),
+    ]
 
 
 def _shown(path: Path) -> str:
