@@ -15,13 +15,14 @@ from functools import partial
 from typing import Any
 
 from lowtide import catalog
+from lowtide.app.balancers import SHARE, Ways, delete_balancers
 from lowtide.app.inside import Tell
 from lowtide.app.patience import Patience, patiently
 from lowtide.aws.live.account import Account
 from lowtide.aws.live.node_groups import node_groups, set_bounds
 from lowtide.aws.live.remains.asking import Asking
 from lowtide.aws.live.remains.ec2 import tag_volumes
-from lowtide.kube.leaving import ebs_volume, evictable, has_balancer, is_autoscaler
+from lowtide.kube.leaving import ebs_volume, evictable, is_autoscaler
 from lowtide.kube.live import kinds
 from lowtide.kube.live.apply import called
 from lowtide.kube.live.client import Cluster, NotFound, Object, Unreachable
@@ -39,8 +40,6 @@ CORDON = {"metadata": {"annotations": {DOWN: "cordoned"}}, "spec": {"unschedulab
 REACH_S = 20.0
 #: Seconds that the autoscaler's pods have to end, which their own grace is shorter than.
 AUTOSCALER_S = 60.0
-#: Seconds that controllers have to delete balancers; those of EKS take one to three minutes.
-BALANCERS_S = 600.0
 #: A step is taken that many times where the API server cannot be reached; each call has 15 seconds.
 _TRIES = 5
 #: A group that is being deleted already, or is gone.
@@ -150,7 +149,7 @@ class _Emptying:
 
     def _until(self, is_done: Callable[[], bool], within_s: float, what: str) -> bool:
         """Look again and again until it is done; False where the time was over before. ``what`` is waited for."""
-        ends = time.monotonic() + within_s
+        ends = time.monotonic() + min(within_s, SHARE * self._means.patience.left_s)
         while not patiently(self._means.patience, is_done):
             if time.monotonic() > ends:
                 return False
@@ -199,24 +198,16 @@ class _Emptying:
     # Balancers and volumes
 
     def _delete_balancers(self, cluster: Cluster) -> None:
-        found = [
-            one
-            for kind in (kinds.SERVICE, kinds.INGRESS)
-            for one in cluster.list(kind).items
-            if has_balancer(one)
-        ]
-        for one in found:
-            self._means.before_act()
-            metadata = one["metadata"]
-            cluster.delete(kinds.kind_of(one), metadata["name"], namespace=metadata["namespace"])
-            self._say(called(one), "is being deleted by its controller")
-        ends = time.monotonic() + BALANCERS_S
-        for one in found:
-            gone = partial(_is_gone, cluster, one)
-            if self._until(gone, ends - time.monotonic(), f"{called(one)} to go"):
-                self._say(called(one), "deleted, with its load balancer")
-            else:
-                self._note(f"{called(one)}: no controller took the load balancer away")
+        means = self._means
+        delete_balancers(
+            cluster,
+            Ways(
+                patience=means.patience,
+                before_act=means.before_act,
+                say=self._say,
+                note=self._note,
+            ),
+        )
 
     def _mark_volumes(self, cluster: Cluster) -> None:
         """Put the cluster's tag on volumes that pods used: drivers do not always, and only the cluster knows them."""
@@ -292,12 +283,6 @@ class _Emptying:
 
 def _has_no_pod(cluster: Cluster, namespace: str, labels: Mapping[str, str]) -> bool:
     return not cluster.list(kinds.POD, namespace=namespace, labels=labels).items
-
-
-def _is_gone(cluster: Cluster, obj: Object) -> bool:
-    metadata = obj["metadata"]
-    live = cluster.get(kinds.kind_of(obj), metadata["name"], metadata["namespace"])
-    return live is None or live["metadata"]["uid"] != metadata["uid"]
 
 
 def _is_of_gpus(group: SeenGroup) -> bool:

@@ -49,16 +49,28 @@ class Patience:
         timeout_s: seconds after which it is given up.
         command: what a person runs to go on, for the error.
         sleep: how to wait that many seconds.
+        clock: seconds that only ever grow.
     """
 
     def __init__(
-        self, timeout_s: float, command: str, *, sleep: Callable[[float], None] = time.sleep
+        self,
+        timeout_s: float,
+        command: str,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._timeout_s = timeout_s
-        self._ends = time.monotonic() + timeout_s
+        self._clock = clock
+        self._ends = clock() + timeout_s
         self._command = command
         self._sleep = sleep
         self._next_s = SHORTEST_S
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until it is given up, below 0 afterwards."""
+        return self._ends - self._clock()
 
     def pause(self, what: str, *, has_news: bool = False, why: str = "") -> None:
         """Wait before the next look; news make the looks quick again.
@@ -68,7 +80,7 @@ class Patience:
         """
         if has_news:
             self._next_s = SHORTEST_S
-        if time.monotonic() > self._ends:
+        if self._clock() > self._ends:
             raise LowtideError(
                 f"It took longer than {self._timeout_s / 60:g} min",
                 where=what,
