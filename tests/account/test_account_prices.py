@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -111,18 +112,46 @@ def test_prices_of_one_region_say_nothing_of_another() -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["", "{", "[]", '{"schema": "lowtide.price-cache/v1"}', '{"schema": 1, "region": "us-east-1"}'],
+    ("text", "why"),
+    [
+        ("", "no JSON: Expecting value"),
+        ("{", "no JSON: Expecting property name"),
+        ("[]", "what is in it are no prices"),
+        ('{"schema": "lowtide.price-cache/v1"}', "what is in it are no prices"),
+        ('{"schema": 1, "region": "us-east-1"}', "it is no lowtide.price-cache/v1 of us-east-1"),
+    ],
 )
-def test_a_cache_that_cannot_be_read_holds_nothing(
-    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_cache_that_cannot_be_read_holds_nothing_and_says_how_it_is_mended(
+    text: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("LOWTIDE_PRICES", "")
     file = cache_file("us-east-1")
+    assert fresh_prices("us-east-1").trouble == "", "no file is no trouble"
     file.parent.mkdir(parents=True)
     file.write_text(text)
-    assert fresh_prices("us-east-1") == FreshPrices(region="us-east-1")
+    fresh = fresh_prices("us-east-1")
+    assert replace(fresh, trouble="") == FreshPrices(region="us-east-1")
+    assert fresh.trouble.startswith(f"{file} cannot be read ({why}")
+    assert fresh.trouble.endswith("lowtide prices refresh --region us-east-1 writes it anew")
+
+
+def test_whoever_uses_prices_is_told_of_a_cache_that_cannot_be_read(
+    lowtide: Lowtide, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("LOWTIDE_PRICES", "")
+    assert lowtide("init", "--zones", "a").code == 0
+    file = cache_file("us-east-1")
+    file.parent.mkdir(parents=True)
+    file.write_text("{")
+    told = "lowtide prices refresh --region us-east-1 writes it anew"
+    for line in (("plan",), ("simulate",), ("prices", "--type", "g4dn.xlarge")):
+        ran = lowtide(*line)
+        assert ran.code == 0
+        assert told in " ".join((ran.out + ran.err).split()), line
+        document = json.loads(lowtide(*line, "-o", "json").out)
+        assert document["prices"]["trouble"].startswith(str(file))
 
 
 @pytest.mark.parametrize("usd", [-1, 0, float("nan"), "dear", None])
@@ -136,7 +165,9 @@ def test_a_price_that_is_none_is_not_believed(
     document = json.loads(file.read_text())
     document["on_demand"]["usd_per_hour"]["g4dn.xlarge"] = usd
     file.write_text(json.dumps(document))
-    assert read_cache("us-east-1") == CachedPrices(region="us-east-1")
+    kept = read_cache("us-east-1")
+    assert "what is in it are no prices" in kept.trouble
+    assert replace(kept, trouble="") == CachedPrices(region="us-east-1")
 
 
 def test_what_an_endpoint_of_ones_own_said_counts_for_it_alone(
@@ -146,7 +177,14 @@ def test_what_an_endpoint_of_ones_own_said_counts_for_it_alone(
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     aws = cache_file("us-east-1")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
-    assert cache_file("us-east-1") not in {aws, aws.parent}
+    box = cache_file("us-east-1")
+    assert box not in {aws, aws.parent}
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:50123/")
+    assert cache_file("us-east-1") == box, "an embedded AWS has another port each time"
+    for elsewhere in ("http://10.0.0.7:4566", "http://10.0.0.7:4567", "http://127.0.0.1.evil:1"):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", elsewhere)
+        assert cache_file("us-east-1") not in {aws, box}
+        aws = cache_file("us-east-1")
 
 
 def test_bundled_prices_can_be_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

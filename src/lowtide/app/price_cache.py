@@ -4,7 +4,8 @@ Why it exists: a price list of another day is still the right one for a plan of 
 not used any more and the bundled one is again.
 
 What it must not know: AWS. ``LOWTIDE_PRICES=bundled`` leaves the cache out, so that a figure can be had again on another machine. What an
-endpoint of one's own (AWS_ENDPOINT_URL) said counts for that endpoint alone.
+endpoint of one's own (AWS_ENDPOINT_URL) said counts for that endpoint alone; on this machine that is every port, for an embedded AWS has
+another one each time. A file that cannot be read holds nothing, and whoever uses the prices is told so.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import datetime as dt
 import json
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,18 +33,23 @@ ON_DEMAND_FRESH = dt.timedelta(days=7)
 SPOT_FRESH = dt.timedelta(days=1)
 #: By so much a clock may be wrong.
 _SKEW = dt.timedelta(hours=1)
+_LOOPBACK = re.compile(r"(https?://(?:127(?:\.\d+){3}|localhost|\[::1\]))(?::\d+)?/?\Z")
 _ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_EC2", "AWS_ENDPOINT_URL_PRICING")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CachedPrices:
-    """What a file of the cache holds: USD per hour by type, spot by type and zone; ``*_at`` are None where never asked."""
+    """What a file of the cache holds: USD per hour by type, spot by type and zone; ``*_at`` are None where never asked.
+
+    ``trouble`` says of a file that is there and cannot be read which it is, why, and how it is mended.
+    """
 
     region: str
     on_demand: Mapping[str, float] = field(default_factory=dict)
     on_demand_at: dt.datetime | None = None
     spot: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     spot_at: dt.datetime | None = None
+    trouble: str = ""
 
     def fresh(self, now: dt.datetime) -> FreshPrices:
         """Return what is still fresh, a spot price being the mean of its zones."""
@@ -54,6 +61,7 @@ class CachedPrices:
             on_demand_at=_iso(self.on_demand_at) if listed else "",
             spot={name: _mean(zones) for name, zones in self.spot.items()} if traded else {},
             spot_at=_iso(self.spot_at) if traded else "",
+            trouble=self.trouble,
         )
 
 
@@ -65,14 +73,23 @@ def fresh_prices(region: str) -> FreshPrices:
 
 
 def read_cache(region: str) -> CachedPrices:
-    """Return what is kept of a region; a file that cannot be read holds nothing."""
+    """Return what is kept of a region; a file that cannot be read holds nothing, and says why."""
+    file = cache_file(region)
     try:
-        document = json.loads(cache_file(region).read_text(encoding="utf-8"))
-        if document["schema"] != SCHEMA or document["region"] != region:
-            return CachedPrices(region=region)
-        return _from_document(document)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        document = json.loads(file.read_text(encoding="utf-8"))
+        if document["schema"] == SCHEMA and document["region"] == region:
+            return _from_document(document)
+        why = f"it is no {SCHEMA} of {region}"
+    except FileNotFoundError:
         return CachedPrices(region=region)
+    except OSError as error:
+        why = error.strerror or str(error)
+    except json.JSONDecodeError as error:
+        why = f"no JSON: {error}"
+    except (ValueError, KeyError, TypeError, AttributeError):
+        why = "what is in it are no prices"
+    mended = f"lowtide prices refresh --region {region} writes it anew"
+    return CachedPrices(region=region, trouble=f"{file} cannot be read ({why}): {mended}")
 
 
 def write_cache(prices: CachedPrices) -> Path:
@@ -107,12 +124,18 @@ def cache_folder(what: str) -> Path:
     environ = os.environ
     home = environ.get("XDG_CACHE_HOME") or Path(environ.get("HOME") or Path.home(), ".cache")
     folder = Path(home, "lowtide", what)
-    elsewhere = [f"{name}={environ[name]}" for name in _ENDPOINTS if environ.get(name)]
+    elsewhere = [f"{name}={_endpoint(environ[name])}" for name in _ENDPOINTS if environ.get(name)]
     if elsewhere:
         import hashlib  # noqa: PLC0415 - 5 ms that only an endpoint of one's own needs
 
         folder /= f"endpoint-{hashlib.sha256(' '.join(elsewhere).encode()).hexdigest()[:12]}"
     return folder
+
+
+def _endpoint(url: str) -> str:
+    """Return an endpoint without what changes each time: the port, where it is one of this machine."""
+    host = _LOOPBACK.match(url)
+    return host[1] if host else url
 
 
 def _document(prices: CachedPrices) -> dict[str, Any]:

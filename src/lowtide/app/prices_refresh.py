@@ -47,7 +47,7 @@ def refresh_prices(region: str, *, profile: str | None = None) -> Refreshed:
     names = [one.name for one in instance_types()]
     listed, list_error = _attempt(lambda: on_demand_prices(region, profile=profile))
     traded, spot_error = _attempt(lambda: spot_prices(Account(region, profile), names, now=now))
-    kept = read_cache(region)
+    kept = replace(read_cache(region), trouble="")
     if listed:
         known = {name: usd for name, usd in listed.items() if name in set(names)}
         kept = replace(kept, on_demand=known, on_demand_at=now)

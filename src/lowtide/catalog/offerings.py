@@ -104,6 +104,7 @@ def price_dates(region: str, fresh: FreshPrices = NO_FRESH) -> PriceDates:
         on_demand_refreshed=bool(mine.on_demand_at),
         spot=mine.spot_at or _dated("spot.csv"),
         spot_refreshed=bool(mine.spot_at),
+        trouble=mine.trouble,
     )
 
 

@@ -104,6 +104,10 @@ def _show_table(found: PriceList) -> None:
                 f"\nNOTICE: no on-demand prices of {found.region} are bundled: these are those of {region}. "
                 f"`lowtide prices refresh --region {found.region}` asks AWS."
             )
+    if found.dates.trouble:
+        from lowtide.report.wording import printable
+
+        say(f"\nNOTICE: {printable(found.dates.trouble)}")
     say("\nSources:")
     known = {one.column: one for one in found.sources}
     for title, column in SOURCES.items():

@@ -114,7 +114,7 @@ class FreshPrices:
     """Prices of a region as AWS told them, in USD per hour by instance type; they go before the bundled ones.
 
     ``on_demand_at`` and ``spot_at`` are when they were read (ISO 8601, UTC), empty where that part is not fresh. A spot price is the
-    mean of the newest prices of the region's zones.
+    mean of the newest prices of the region's zones. ``trouble`` says why kept prices could not be read, if they could not.
     """
 
     region: str = ""
@@ -122,16 +122,18 @@ class FreshPrices:
     on_demand_at: str = ""
     spot: Mapping[str, float] = field(default_factory=dict)
     spot_at: str = ""
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceDates:
     """How old the instance prices of a cluster are: a day or a moment (ISO 8601), and whether AWS was asked for them.
 
-    Empty where nobody knows, as for a cluster that was not made from a file.
+    Empty where nobody knows, as for a cluster that was not made from a file. ``trouble`` says why prices that were kept are left out.
     """
 
     on_demand: str = ""
     on_demand_refreshed: bool = False
     spot: str = ""
     spot_refreshed: bool = False
+    trouble: str = ""

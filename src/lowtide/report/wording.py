@@ -71,20 +71,25 @@ def percent_text(share: float) -> str:
 
 
 def price_dates_text(dates: PriceDates, today: str = "") -> str:
-    """Return how old the instance prices are, empty where nobody knows; ``today`` (ISO 8601) adds the days."""
+    """Return how old the instance prices are, and which kept ones could not be read; empty where nobody knows.
+
+    ``today`` (ISO 8601) adds the days.
+    """
     if not (dates.on_demand and dates.spot):
         return ""
     on_demand = _dated_text(dates.on_demand, today, refreshed=dates.on_demand_refreshed)
     spot = _dated_text(dates.spot, today, refreshed=dates.spot_refreshed)
-    return f"instance prices: on-demand of {on_demand}, spot of {spot}"
+    trouble = f"; {printable(dates.trouble)}" if dates.trouble else ""
+    return f"instance prices: on-demand of {on_demand}, spot of {spot}{trouble}"
 
 
 def prices_json(dates: PriceDates) -> dict[str, Any]:
     """Return the same for programs: the date of each kind of price, and whether AWS was asked for it."""
-    return {
+    dated: dict[str, Any] = {
         "on_demand": {"dated": dates.on_demand, "refreshed": dates.on_demand_refreshed},
         "spot": {"dated": dates.spot, "refreshed": dates.spot_refreshed},
     }
+    return {**dated, "trouble": dates.trouble} if dates.trouble else dated
 
 
 def _dated_text(moment: str, today: str, *, refreshed: bool) -> str:
