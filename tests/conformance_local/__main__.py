@@ -125,18 +125,19 @@ def settled(place: Path, kept: Path | None, name: str) -> list[Outcome]:
     return found
 
 
-def compare(place: Path, chosen: Sequence[str], *, kept: Path | None) -> int:
-    """Run variants, the long ones first, and print what they came to; return how many are equal."""
+def compare(place: Path, chosen: Sequence[str], *, kept: Path | None) -> tuple[int, int]:
+    """Run variants, the long ones first, and print what they came to; return how many are equal, and in their first run."""
     variants = [read(place, name) for name in chosen]
     variants.sort(key=lambda one: (not one.in_steps, -one.watched_s))
-    equal = 0
+    equal, at_once = 0, 0
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
         running = [pool.submit(settled, place, kept, one.name) for one in variants]
         for one in as_completed(running):
             outcomes = one.result()
             equal += outcomes[-1].is_equal
+            at_once += outcomes[0].is_equal
             print("\n".join(lines(outcomes)), flush=True)
-    return equal
+    return equal, at_once
 
 
 def main() -> int:
@@ -157,7 +158,8 @@ def main() -> int:
     if given.keep is not None:
         given.keep.mkdir(parents=True, exist_ok=True)
     chosen = given.variants or known
-    equal = compare(place, chosen, kept=given.keep)
+    equal, at_once = compare(place, chosen, kept=given.keep)
+    print(f"in their first run: {at_once} of {len(chosen)}")
     print(f"{len(chosen)} variants, {equal} equal")
     return 0 if equal >= max(1, len(chosen) - _MAY_DIFFER) else 1
 
