@@ -16,6 +16,7 @@ pytest.importorskip("moto", reason="needs lowtide[local]")
 
 from lowtide.app.demo_local import COMMANDS
 from lowtide.cli.main import run
+from tests.conftest import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,12 +39,26 @@ def test_without_the_programs_it_names_the_ways_to_get_them(
 
 
 def test_as_a_second_act_it_says_what_is_missing_and_ends_well(
-    empty: None, capsys: pytest.CaptureFixture[str]
+    empty: None,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     assert run(["demo", "--local", "--if-built"]) == 0
     said = capsys.readouterr().err
     assert "The same in a real control plane: lowtide demo --local. Not yet here" in said
     assert "lowtide local build" in said
+
+
+def test_in_a_checkout_the_second_act_names_the_make_that_gets_it(
+    empty: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    assert run(["demo", "--local", "--if-built"]) == 0
+    said = capsys.readouterr().err
+    assert "The same in a real control plane: make demo-local. Not yet here" in said
+    assert "gets what is missing" in said
 
 
 def test_without_kubectl_it_says_where_to_get_it(
