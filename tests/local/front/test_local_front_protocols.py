@@ -281,6 +281,28 @@ def test_an_unknown_operation_service_or_region_is_refused_in_aws_shape(client: 
         client.aws("ssm", region_name="mars-north-1").describe_parameters()
 
 
+@pytest.mark.parametrize(
+    ("service", "operation", "params", "code"),
+    [
+        ("ec2", "describe_subnets", {"Filters": [{"Name": "subnet-id", "Values": ["["]}]}, ""),
+        ("ec2", "delete_vpc", {"VpcId": "["}, "InvalidParameterValue"),
+        ("ec2", "delete_internet_gateway", {"InternetGatewayId": "\0"}, "InvalidParameterValue"),
+        ("ec2", "replace_network_acl_association", {"AssociationId": "x", "NetworkAclId": "x"}, "InvalidParameterValue"),
+        ("elb", "describe_load_balancer_attributes", {"LoadBalancerName": "nobody"}, "ValidationError"),
+        ("logs", "get_query_results", {"queryId": "nobody"}, "ValidationException"),
+    ],
+)  # fmt: skip
+def test_what_moto_falls_over_is_refused_in_the_words_of_the_protocol(
+    client: Client, service: str, operation: str, params: dict[str, Any], code: str
+) -> None:
+    try:
+        getattr(client.aws(service), operation)(**params)
+        said = ""
+    except ClientError as refused:
+        said = refused.response["Error"]["Code"]
+    assert said == code
+
+
 def test_a_defect_of_a_service_is_an_internal_failure_without_its_traceback(
     client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:

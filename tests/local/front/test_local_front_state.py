@@ -16,6 +16,8 @@ import pytest
 
 pytest.importorskip("moto", reason="needs lowtide[local]")
 
+from botocore.exceptions import ClientError
+
 from lowtide.model.errors import InputError
 from tests.local.front.conftest import Client, Opener
 
@@ -78,6 +80,17 @@ def test_everything_is_there_after_a_restart_with_the_same_names(
     assert after == before
     assert len(before["instances"]) == 2
     assert before["messages"] == 1
+
+
+def test_a_call_that_moto_fell_over_as_the_first_one_of_a_region_does_not_keep_a_box_from_opening(
+    open_client: Opener, tmp_path: Path
+) -> None:
+    client = open_client(state_file=tmp_path / "state")
+    west = client.aws("elb", region_name="us-west-2")
+    with pytest.raises(ClientError):
+        west.describe_load_balancer_attributes(LoadBalancerName="nobody")
+    after = open_client(state_file=tmp_path / "state")
+    assert after.aws("elb", region_name="us-west-2").describe_load_balancers()
 
 
 def test_without_a_state_file_a_new_box_is_a_new_account(open_client: Opener) -> None:

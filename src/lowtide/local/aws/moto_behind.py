@@ -11,6 +11,7 @@ its ids from one seeded source), and at the time that it had.
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import secrets
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -29,6 +30,8 @@ from lowtide.local.aws.credentials import Credential
 from lowtide.local.aws.errors import AwsError
 from lowtide.local.aws.front.models import model_of, old_protocol_of, operation_of
 from lowtide.local.aws.service import Call, Caller
+
+_log = logging.getLogger(__name__)
 
 #: Services that have one endpoint for all regions.
 _GLOBAL = ("iam",)
@@ -130,25 +133,36 @@ class MotoBehind:
         if operation is None:
             raise AwsError("InvalidAction", f"{call.service} has no operation {call.operation}.")
         protocol = old_protocol_of(call.service)
-        request = _http(call, protocol, self._account)
         mock_random.seed(entry.seed)
         try:
+            request = _http(call, protocol, self._account)
             with _moto_time(entry.at):
                 found = self._answers(request)
+            if found is not None and (found[0] != 404 or found[2] != "Not yet implemented"):
+                return _answer(operation, protocol, found)
+        except AwsError:
+            raise
         except (NotImplementedError, ImportError):
-            # moto has no such operation, or needs for the service a library that the extra leaves out.
-            found = None
-        except KeyError as error:
-            if error.args == (call.region,):
+            pass  # moto has no such operation, or needs for the service a library that the extra leaves out
+        except Exception as error:
+            if isinstance(error, KeyError) and error.args == (call.region,):
                 raise AwsError(
                     "InvalidAction", f"{call.service} is not available in {call.region}."
                 ) from None
-            raise
-        if found is None or (found[0] == 404 and found[2] == "Not yet implemented"):
-            raise AwsError(
-                "InvalidAction", f"The embedded AWS does not serve {call.service}:{call.operation}."
-            )
-        return _answer(operation, protocol, found)
+            raise _not_understood(call, protocol, error) from error
+        raise AwsError(
+            "InvalidAction", f"The embedded AWS does not serve {call.service}:{call.operation}."
+        )
+
+
+def _not_understood(call: Call, protocol: str, error: Exception) -> AwsError:
+    """Return the refusal of a value that has not the form that moto expects: it falls over it where AWS refuses it."""
+    _log.warning("moto cannot read %s of %s", call.operation, call.service, exc_info=error)
+    codes = {"ec2": "InvalidParameterValue", "query": "ValidationError"}
+    return AwsError(
+        codes.get(protocol, "ValidationException"),
+        f"A value in the request is not understood: {error}",
+    )
 
 
 def _forget_all() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,10 +10,6 @@ from lowtide.local.aws.box import Box
 from lowtide.local.aws.errors import AwsError
 from lowtide.local.aws.service import Call
 from lowtide.local.aws.tokens import start_of, token_of
-
-#: What moto falls over where a value has not the form that it expects.
-UNREAD = (AttributeError, LookupError, TypeError, UnboundLocalError, ValueError)
-_log = logging.getLogger(__name__)
 
 
 def beneath(
@@ -28,13 +23,7 @@ def beneath(
         operation=operation or call.operation,
         params=call.params if params is None else params,
     )
-    try:
-        return dict(box.behind.call(changed))
-    except UNREAD as error:
-        _log.warning("moto cannot read %s of ec2", changed.operation, exc_info=error)
-        raise AwsError(
-            "InvalidParameterValue", f"A value in the request is not understood: {error}"
-        ) from error
+    return dict(box.behind.call(changed))
 
 
 def asked(filters: list[Mapping[str, Any]], name: str) -> list[str] | None:
