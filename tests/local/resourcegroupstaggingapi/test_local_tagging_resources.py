@@ -77,6 +77,17 @@ def test_pages_and_their_tokens(box: Box) -> None:
             _arns(box, PaginationToken=token)
 
 
+@pytest.mark.parametrize(
+    "params", [{"TagFilters": [{"Values": ["ml"]}]}, {"ResourcesPerPage": -1}, {"ResourcesPerPage": 101}]
+)  # fmt: skip
+def test_a_filter_without_a_key_and_a_page_of_no_size_are_refused(
+    box: Box, params: dict[str, object]
+) -> None:
+    with pytest.raises(AwsError) as refused:
+        _arns(box, **params)
+    assert refused.value.code == "InvalidParameterException"
+
+
 def test_keys_and_values_in_use(box: Box) -> None:
     assert box.call("resourcegroupstaggingapi", "GetTagKeys")["TagKeys"] == ["n", "team"]
     values = box.call("resourcegroupstaggingapi", "GetTagValues", {"Key": "team"})["TagValues"]

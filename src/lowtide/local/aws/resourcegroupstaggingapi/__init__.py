@@ -17,12 +17,13 @@ from lowtide.local.aws.tokens import start_of, token_of
 
 Tagged = tuple[str, dict[str, str]]
 #: Resources on a page, where the caller does not say.
-_PER_PAGE = 50
+_PER_PAGE, _MOST_PER_PAGE = 50, 100
 
 
 def get_resources(box: Box, call: Call) -> Mapping[str, Any]:
     """Return the tagged resources of the region that pass all filters, a page at a time."""
     params = call.params
+    _check(params)
     found = [one for one in _all(box, call) if _is_wanted(one, params)]
     start = _start(params.get("PaginationToken", ""), len(found))
     end = start + (params.get("ResourcesPerPage") or _PER_PAGE)
@@ -140,6 +141,21 @@ def _balancers(ask: Ask) -> Iterator[Tagged]:
 
 def _plain(tags: Any) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in tags}
+
+
+def _check(params: Mapping[str, Any]) -> None:
+    """Refuse filters and sizes out of the model's bounds, which say nothing (API reference, GetResources, TagFilter).
+
+    Raises:
+        AwsError: InvalidParameterException.
+    """
+    if not all(one.get("Key") for one in params.get("TagFilters", ())):
+        raise AwsError("InvalidParameterException", "A tag filter must have a Key.")
+    if not 1 <= (params.get("ResourcesPerPage") or _PER_PAGE) <= _MOST_PER_PAGE:
+        raise AwsError(
+            "InvalidParameterException",
+            f"ResourcesPerPage must be between 1 and {_MOST_PER_PAGE}.",
+        )
 
 
 def _is_wanted(one: Tagged, params: Mapping[str, Any]) -> bool:
