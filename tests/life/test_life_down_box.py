@@ -126,7 +126,7 @@ def test_down_ends_what_runs_in_order_and_proves_that_nothing_is_left(
     lines = (
         "Deployment/cluster-autoscaler: scaled to 0",
         "node group gpu-spot-a: set to 0 nodes",
-        "Service/web: deleted, with its load balancer",
+        "Service default/web: deleted, with its load balancer",
         "drain: the time is over; ended by force",
         f"lowtide-{NAME}-nodegroup-general: DELETE_IN_PROGRESS",
         f"lowtide-{NAME}-cluster: DELETE_IN_PROGRESS",

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from lowtide.model.account import Unverified
 from lowtide.model.live_plan import StackResult
 from lowtide.model.remains import Choice, DownPlan, DownResult, Priced, Remain, SeenForDown
 from lowtide.report.down import down_json, down_plan_text, down_text
 
+KINDS = tuple(f"VPC endpoint {number}" for number in range(29))
 VOLUME = Priced(
     remain=Remain(
         kind="volume", id="vol-1", found_by="t=x", command="aws ec2 delete-volume", name="da\x1bta", type="gp3", gib=100.0
@@ -68,21 +71,39 @@ def test_a_plan_says_what_ends_what_it_costs_and_what_stays() -> None:
 
 
 def test_the_proof_is_the_last_line_and_only_where_it_is_one() -> None:
-    proof = "Nothing of x is left in us-east-1: looked for role, volume by its tags and names (2 kinds, 9 calls)"
-    assert down_text(RESULT).splitlines() == ["Stacks: 1 deleted.", proof]
+    assert down_text(RESULT, width=100).splitlines() == [
+        "Stacks: 1 deleted.",
+        "Looked for, by its tags and names:",
+        "  role, volume",
+        "Nothing of x is left in us-east-1: looked for 2 kinds of things in 9 calls",
+    ]
     for other in (
         replace(RESULT, left=(VOLUME,)),
         replace(RESULT, failures=(("b", "why"),)),
         replace(RESULT, unknown=(Unverified(what="queues", why="denied"),)),
     ):
-        assert "Nothing" not in down_text(other)
-    free = down_text(replace(RESULT, left=(ROLE,))).splitlines()[-1]
+        words = down_text(other, width=100)
+        assert "Nothing" not in words
+        assert "Looked for" not in words
+    free = down_text(replace(RESULT, left=(ROLE,)), width=100).splitlines()[-1]
     assert free.startswith("Nothing else of x is left in us-east-1: ")
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_no_line_of_the_proof_is_wider_than_the_terminal(width: int) -> None:
+    result = replace(RESULT, kinds=KINDS, calls=27)
+    lines = down_text(result, width=width).splitlines()
+    *_, proof = lines
+    assert f"{len(KINDS)} kinds of things in 27 calls" in proof
+    assert len(proof) <= 80
+    listed = lines[lines.index("Looked for, by its tags and names:") + 1 : -1]
+    assert all(len(one) <= width for one in listed)
+    assert " ".join(one.strip() for one in listed) == ", ".join(KINDS)
 
 
 def test_what_is_left_is_told_with_price_reason_and_command() -> None:
     found = replace(RESULT, left=(VOLUME, ROLE, UNPRICED), forced=("a/b (it took too long)",))
-    lines = down_text(found).splitlines()
+    lines = down_text(found, width=100).splitlines()
     assert "Ended by force: pod a/b (it took too long)" in lines
     assert r"  volume vol-1 da\x1bta, gp3, 100 GiB: $8.00 a month, by t=x" in lines
     assert "      aws ec2 delete-volume" in lines

@@ -18,7 +18,7 @@ from lowtide.cli.options import (
     verbose_option,
     yes_option,
 )
-from lowtide.cli.output import emit, is_for_people, say, show
+from lowtide.cli.output import emit, is_for_people, say, show, width_of
 from lowtide.cli.verb import Verb
 from lowtide.model.errors import AwsError, InputError, LowtideError
 
@@ -222,7 +222,7 @@ def _end(result: DownResult, command: str) -> None:
         if code:
             raise click.exceptions.Exit(code)
         return
-    show(down_text(result))
+    show(down_text(result, width=width_of(sys.stdout) or 100))
     if wrong is not None:
         raise wrong
 

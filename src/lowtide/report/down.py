@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -17,6 +18,7 @@ from lowtide.model.remains import (
 from lowtide.report.wording import count_text, printable, usd_text
 
 DOWN_SCHEMA = "lowtide.down/v1"
+_NARROWEST = 40
 
 
 def down_plan_text(plan: DownPlan) -> str:
@@ -63,12 +65,15 @@ def _cost(one: Priced) -> str:
     return f"{usd_text(one.usd_per_month)} a month" if one.usd_per_month else "costs nothing"
 
 
-def down_text(result: DownResult) -> str:
-    """Return what a run did and what is left; the last line is the proof, where there is one."""
-    return "\n".join(map(printable, _result_lines(result)))
+def down_text(result: DownResult, *, width: int) -> str:
+    """Return what a run did and what is left; the last line is the proof, where there is one.
+
+    The list of what was looked for has lines of that many columns.
+    """
+    return "\n".join(map(printable, _result_lines(result, max(_NARROWEST, width))))
 
 
-def _result_lines(result: DownResult) -> Iterator[str]:
+def _result_lines(result: DownResult, width: int) -> Iterator[str]:
     if result.stacks:
         deleted = sum(one.done == "deleted" for one in result.stacks)
         yield f"Stacks: {deleted} deleted."
@@ -82,10 +87,10 @@ def _result_lines(result: DownResult) -> Iterator[str]:
     yield from _left_lines(result)
     for unknown in result.unknown:
         yield f"Could not be looked for: {unknown.what} ({unknown.why})"
-    if result.is_proved:
-        yield proof_text(result)
-    elif not result.failures and not result.unknown and not result.unwanted:
-        yield f"Nothing else of {result.cluster} is left in {result.region}: {_looked_text(result)}"
+    if result.failures or result.unknown or result.unwanted:
+        return
+    yield from _looked_lines(result, width)
+    yield proof_text(result)
 
 
 def _left_lines(result: DownResult) -> Iterator[str]:
@@ -107,13 +112,23 @@ def _left_lines(result: DownResult) -> Iterator[str]:
 
 
 def proof_text(result: DownResult) -> str:
-    """Return the sentence that proves that nothing is left."""
-    return f"Nothing of {result.cluster} is left in {result.region}: {_looked_text(result)}"
+    """Return the sentence that proves that nothing is left, or nothing but what is kept or costs nothing."""
+    what = "Nothing" if result.is_proved else "Nothing else"
+    looked = f"looked for {count_text(len(result.kinds), 'kind')} of things in {count_text(result.calls, 'call')}"
+    return f"{what} of {result.cluster} is left in {result.region}: {looked}"
 
 
-def _looked_text(result: DownResult) -> str:
+def _looked_lines(result: DownResult, width: int) -> Iterator[str]:
+    yield "Looked for, by its tags and names:"
     kinds = ", ".join(result.kinds)
-    return f"looked for {kinds} by its tags and names ({len(result.kinds)} kinds, {result.calls} calls)"
+    yield from textwrap.wrap(
+        kinds,
+        width,
+        initial_indent="  ",
+        subsequent_indent="  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _counts(things: Iterable[Remain]) -> str:
