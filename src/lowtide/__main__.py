@@ -1,7 +1,7 @@
 """The way in: ``lowtide`` and ``python -m lowtide`` both begin here.
 
-Why it exists: the command line takes a tenth of a second to import, and Ctrl-C in that time is an interrupt like any
-other, not a traceback.
+Why it exists: the command line takes a tenth of a second to import, and Ctrl-C or SIGTERM in that time is an interrupt like
+any other, not a traceback.
 
 What it must not know: any verb.
 """
@@ -15,7 +15,7 @@ import sys
 from types import FrameType
 from typing import NoReturn
 
-from lowtide.cli.interrupts import INTERRUPTED, WORD, is_interrupt
+from lowtide.cli.interrupts import INTERRUPTED, TERMINATED, Terminated, is_interrupt, told
 
 
 def main() -> NoReturn:
@@ -23,6 +23,8 @@ def main() -> NoReturn:
     _start_quickly()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # `nohup` and `&` ignore it
         signal.signal(signal.SIGINT, _interrupt)
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _terminate)
     try:
         from lowtide.cli.main import main as command_line  # noqa: PLC0415 - see the module's docstring
 
@@ -30,8 +32,9 @@ def main() -> NoReturn:
     except (Exception, KeyboardInterrupt) as error:
         if not is_interrupt(error):
             raise
-        sys.stderr.write(f"\n{WORD}\n")
-        sys.exit(INTERRUPTED)
+        word, code = told(error)
+        sys.stderr.write(f"\n{word}\n")
+        sys.exit(code)
 
 
 def _start_quickly() -> None:
@@ -47,6 +50,12 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
     """Raise once; a second Ctrl-C ends the process at once, whatever it is busy with."""
     signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
     raise KeyboardInterrupt
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """Raise once, as above: what is held is given back, and the way on is said."""
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(TERMINATED))
+    raise Terminated
 
 
 if __name__ == "__main__":

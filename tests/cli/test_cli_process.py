@@ -77,10 +77,10 @@ def opened_for_writing(pipe: Path, process: subprocess.Popen[str]) -> int:
     raise AssertionError(message)
 
 
-def interrupted(process: subprocess.Popen[str]) -> tuple[str, str]:
-    """Send SIGINT until the process ends: one that lands between open() and read() is seen only with the next."""
+def interrupted(process: subprocess.Popen[str], number: signal.Signals) -> tuple[str, str]:
+    """Send a signal until the process ends: one that lands between open() and read() is seen only with the next."""
     for _ in range(30):
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         try:
             return process.communicate(timeout=3)
         except subprocess.TimeoutExpired:
@@ -99,7 +99,13 @@ def ctrl_c_is_heard() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("ctrl_c_is_heard")
-def test_ctrl_c_ends_with_130_and_one_word(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "code", "word"),
+    [(signal.SIGINT, 130, "Interrupted."), (signal.SIGTERM, 143, "Terminated.")],
+)
+def test_ctrl_c_and_sigterm_end_with_their_code_and_one_word(
+    tmp_path: Path, number: signal.Signals, code: int, word: str
+) -> None:
     pipe = tmp_path / "cluster.yaml"
     os.mkfifo(pipe)
     with subprocess.Popen(
@@ -110,12 +116,12 @@ def test_ctrl_c_ends_with_130_and_one_word(tmp_path: Path) -> None:
     ) as process:
         writing_end = opened_for_writing(pipe, process)
         try:
-            out, err = interrupted(process)
+            out, err = interrupted(process, number)
         finally:
             os.close(writing_end)
-    assert process.returncode == 130
+    assert process.returncode == code
     assert out == ""
-    assert err.strip() == "Interrupted."
+    assert err.strip() == word
 
 
 @pytest.mark.parametrize(

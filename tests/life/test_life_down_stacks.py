@@ -19,6 +19,7 @@ from lowtide.app.this_process import this_process
 from lowtide.aws.live.account import Account
 from lowtide.aws.live.lease import Holder, Lease
 from lowtide.aws.live.stacks import Stacks
+from lowtide.cli.interrupts import Terminated
 from lowtide.cli.main import run
 from lowtide.local.aws import faults
 from lowtide.model import names
@@ -181,17 +182,26 @@ def test_of_two_runs_the_second_is_told_who_works_and_since_when(
     assert len(_names()) == 3
 
 
-def test_ctrl_c_ends_with_130_and_the_line_that_goes_on(
-    served: Serving, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("how", "code", "word"),
+    [(KeyboardInterrupt, 130, "Interrupted."), (Terminated, 143, "Terminated.")],
+)
+def test_broken_off_it_says_the_line_that_goes_on(
+    how: type[BaseException],
+    code: int,
+    word: str,
+    served: Serving,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def interrupted(*_: Any, **__: Any) -> None:
-        raise KeyboardInterrupt
+        raise how
 
     _made()
     monkeypatch.setattr(importlib.import_module("lowtide.app.down"), "carry_out", interrupted)
-    assert run(["down", *BY_NAME, "--yes", "--sweep", "--keep", "volume"]) == 130
+    assert run(["down", *BY_NAME, "--yes", "--sweep", "--keep", "volume"]) == code
     last = capsys.readouterr().err.splitlines()[-1]
-    assert last.startswith("Interrupted.")
+    assert last.startswith(word)
     assert last.endswith(f"go on with: lowtide down {' '.join(BY_NAME)} --sweep --keep volume")
 
 

@@ -14,6 +14,7 @@ pytest.importorskip("boto3")
 from lowtide.aws.live.account import Account
 from lowtide.aws.live.lease import Holder, Lease
 from lowtide.aws.live.stacks import StackRequest, Stacks
+from lowtide.cli.interrupts import Terminated
 from lowtide.cli.main import run
 from lowtide.local.aws import faults
 from lowtide.model import names
@@ -205,16 +206,25 @@ def test_a_cluster_without_a_node_for_its_own_pods_is_refused(
     assert "No node group starts with a node" in capsys.readouterr().err
 
 
-def test_ctrl_c_ends_with_130_and_the_line_that_goes_on(
-    served: Serving, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("how", "code", "word"),
+    [(KeyboardInterrupt, 130, "Interrupted."), (Terminated, 143, "Terminated.")],
+)
+def test_broken_off_it_says_the_line_that_goes_on(
+    how: type[BaseException],
+    code: int,
+    word: str,
+    served: Serving,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def interrupted(*_: Any, **__: Any) -> None:
-        raise KeyboardInterrupt
+        raise how
 
     monkeypatch.setattr(importlib.import_module("lowtide.app.up"), "carry_out", interrupted)
-    assert run(["up", "--yes", "--addons", "none", "--prove"]) == 130
+    assert run(["up", "--yes", "--addons", "none", "--prove"]) == code
     last = capsys.readouterr().err.splitlines()[-1]
-    assert last.startswith("Interrupted.")
+    assert last.startswith(word)
     assert last.endswith("go on with: lowtide up --addons none --prove")
 
 

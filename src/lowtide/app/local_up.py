@@ -173,7 +173,7 @@ def _start(folder: Path) -> Door:
     try:
         # Nothing of AWS's settings here: a box that was pasted into this shell is another one's.
         environment = {name: value for name, value in os.environ.items() if name[:4] != "AWS_"}
-        with _interrupted_afterwards() as is_interrupted:
+        with _interrupted_afterwards() as noted:
             started = subprocess.Popen(  # noqa: S603 - our own module
                 [sys.executable, "-P", "-m", "lowtide.app.local_box", str(folder)],
                 cwd=folder,
@@ -187,8 +187,8 @@ def _start(folder: Path) -> Door:
         os.close(log)
     door = None
     try:
-        if is_interrupted.is_set():
-            raise KeyboardInterrupt
+        for one in noted:
+            signal.raise_signal(one)
         door = _until_it_answers(folder, started)
     finally:
         if door is None:  # it failed, or somebody pressed Ctrl-C
@@ -200,17 +200,19 @@ def _start(folder: Path) -> Door:
 
 
 @contextmanager
-def _interrupted_afterwards() -> Iterator[threading.Event]:
-    """Note a Ctrl-C instead of acting on it: between a process's start and its pid nobody could end it."""
-    noted = threading.Event()
+def _interrupted_afterwards() -> Iterator[list[int]]:
+    """Note Ctrl-C and SIGTERM instead of acting on them: between a process's start and its pid nobody could end it."""
+    noted: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield noted
         return
-    before = signal.signal(signal.SIGINT, lambda *_: noted.set())
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {one: signal.signal(one, lambda number, _: noted.append(number)) for one in numbers}
     try:
         yield noted
     finally:
-        signal.signal(signal.SIGINT, before)
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 def _until_it_answers(folder: Path, started: subprocess.Popen[bytes]) -> Door | None:

@@ -10,6 +10,7 @@ import click
 
 from lowtide.cli.cluster_options import Which, cluster_options
 from lowtide.cli.confirm import confirmed
+from lowtide.cli.failure import broken_off
 from lowtide.cli.options import (
     debug_option,
     output_option,
@@ -40,7 +41,7 @@ Examples:
 
 \b
 It can be broken off and run again at any moment: it looks at what is there and goes on.
-Exit code: 0 nothing billable is left, 1 something is, 2 input, 4 AWS said no, 130 interrupted.
+Exit code: 0 nothing billable is left, 1 something is, 2 input, 4 AWS said no, 130 interrupted, 143 SIGTERM.
 """,
 )
 @cluster_options
@@ -108,9 +109,8 @@ def down(  # noqa: PLR0913 - one parameter for each option of the command line
         _ask(prepared, confirm_name, yes=yes)
         with Teller(verbose=verbose) as tell:
             result = carry_out(prepared, tell)
-    except KeyboardInterrupt:
-        say(f"\nInterrupted. What AWS has begun goes on there; go on with: {wish.command}")
-        raise click.exceptions.Exit(130) from None
+    except KeyboardInterrupt as error:
+        raise broken_off(error, wish.command) from None
     _end(result, wish.command)
 
 

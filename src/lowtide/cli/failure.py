@@ -18,7 +18,7 @@ from typing import Any
 
 import click
 
-from lowtide.cli.interrupts import INTERRUPTED, WORD, is_interrupt
+from lowtide.cli.interrupts import is_interrupt, told
 from lowtide.cli.output import document_text, has_color, say, show
 from lowtide.cli.settings import HUMAN, Settings
 from lowtide.model.errors import InputError, LowtideError
@@ -50,8 +50,9 @@ _TAKES_FILES = ("check", "simulate")
 def report_failure(error: Exception | KeyboardInterrupt, settings: Settings) -> int:
     """Print an error as wanted and return the exit code that belongs to it."""
     if isinstance(error, KeyboardInterrupt | click.exceptions.Abort) or is_interrupt(error):
-        say(f"\n{WORD}")
-        return INTERRUPTED
+        word, code = told(error)
+        say(f"\n{word}")
+        return code
     if settings.debug:
         say("".join(traceback.format_exception(error)))
     failure, code = _explained(error, settings.command)
@@ -62,6 +63,13 @@ def report_failure(error: Exception | KeyboardInterrupt, settings: Settings) -> 
 
     say(error_text(failure, color=has_color(sys.stderr)))
     return code
+
+
+def broken_off(error: KeyboardInterrupt, command: str) -> click.exceptions.Exit:
+    """Say that a run was ended by Ctrl-C or SIGTERM and what goes on from there; return the exit to raise."""
+    word, code = told(error)
+    say(f"\n{word} What AWS has begun goes on there; go on with: {command}")
+    return click.exceptions.Exit(code)
 
 
 def _explained(error: Exception, command: str) -> tuple[LowtideError, int]:

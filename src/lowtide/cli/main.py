@@ -1,7 +1,7 @@
 """The entry point: finds the verb, runs it, and turns whatever happens into words and an exit code.
 
 Exit codes: 0 done, 1 error, 2 bad input or usage, 3 checks failed, 4 AWS said no, 5 Kubernetes said no,
-70 a bug of ours (EX_SOFTWARE of sysexits.h), 130 interrupted (128 + SIGINT).
+70 a bug of ours (EX_SOFTWARE of sysexits.h), 130 interrupted (128 + SIGINT), 143 ended by SIGTERM (128 + SIGTERM).
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lowtide.cli.failure import broken_off
 from lowtide.cli.options import (
     debug_option,
     file_option,
@@ -40,7 +41,7 @@ Examples:
 
 \b
 It can be broken off and run again at any moment: it looks at what is there and goes on.
-Exit code: 0 up, 2 input, 3 checks failed, 4 AWS said no, 5 Kubernetes said no, 130 interrupted.
+Exit code: 0 up, 2 input, 3 checks failed, 4 AWS said no, 5 Kubernetes said no, 130 interrupted, 143 SIGTERM.
 """,
 )
 @file_option
@@ -120,9 +121,8 @@ def up(  # noqa: PLR0913 - one parameter for each option of the command line
         _check(prepared)
         _ask(prepared, max_usd_per_hour, yes=yes)
         result = _carried_out(prepared, kubeconfig, profile, verbose=verbose)
-    except KeyboardInterrupt:
-        say(f"\nInterrupted. What AWS has begun goes on there; go on with: {wish.command}")
-        raise click.exceptions.Exit(130) from None
+    except KeyboardInterrupt as error:
+        raise broken_off(error, wish.command) from None
     _show(result, written=file if written else "", inputs=inputs)
 
 

@@ -152,14 +152,17 @@ def test_of_two_starts_at_once_one_starts_the_box_and_both_print_its_lines(home:
 
 
 @pytest.mark.slow
-def test_a_start_that_is_broken_off_leaves_no_box(home: Home) -> None:
+@pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_start_that_is_broken_off_leaves_no_box(
+    home: Home, how: signal.Signals, code: int
+) -> None:
     with subprocess.Popen(
         [*PYTHON, "local", "up"], env=home.environment, stderr=subprocess.DEVNULL
     ) as starting:
         while not (home.folder / "box.log").exists():
             assert starting.poll() is None
-        starting.send_signal(signal.SIGINT)
-        assert starting.wait(60) == 130
+        starting.send_signal(how)
+        assert starting.wait(60) == code
     assert home.document("local", "status")["state"] in {"absent", "stopped", "killed"}
     assert home.up()["ran_already"] is False
 
