@@ -133,6 +133,8 @@ def test_a_cluster_without_our_tag_is_refused(
         leftovers.stack(FIRST, "", PLAIN)
     assert run(["down", *BY_NAME, "--yes", "--sweep"]) == 2
     words = capsys.readouterr().err
+    found = f"an EKS cluster {NAME}" if what == "cluster" else f"a stack {FIRST}"
+    assert f"There is {found} already that lowtide did not make" in words
     assert f"it has no tag {names.CLUSTER_TAG}={NAME}" in words
     assert "delete it with what made it" in words
     assert _names() | set(client("eks").list_clusters()["clusters"]) == {

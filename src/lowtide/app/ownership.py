@@ -42,9 +42,9 @@ def refuse_others(
         raise _of_eksctl(cluster, region, where, deletes=deletes)
     for one in known:
         if one.name in wanted and one.owner != cluster:
-            raise _of_somebody(f"stack {one.name}", cluster, deletes=deletes)
+            raise _of_somebody("a", f"stack {one.name}", cluster, deletes=deletes)
     if found is not None and not found.is_ours:
-        raise _of_somebody(f"EKS cluster {cluster}", cluster, deletes=deletes)
+        raise _of_somebody("an", f"EKS cluster {cluster}", cluster, deletes=deletes)
 
 
 def own_stacks(cluster: str, stacks: Iterable[LiveStack]) -> dict[str, LiveStack]:
@@ -70,13 +70,13 @@ def _of_eksctl(cluster: str, region: str, where: str, *, deletes: bool) -> Input
     )
 
 
-def _of_somebody(what: str, cluster: str, *, deletes: bool) -> InputError:
+def _of_somebody(article: str, what: str, cluster: str, *, deletes: bool) -> InputError:
     other = (
         "give metadata.name another name; a stack that was deployed from rendered files gets the tag by "
         "`aws cloudformation deploy` with --tags, as the rendered README.md has it"
     )
     return InputError(
-        f"There is a {what} already that lowtide did not make",
+        f"There is {article} {what} already that lowtide did not make",
         where=what,
         why=f"it has no tag {names.CLUSTER_TAG}={cluster}",
         fix="delete it with what made it" if deletes else other,

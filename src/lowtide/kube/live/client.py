@@ -38,7 +38,8 @@ JsonPatch = list[Object]
 #: The field manager of everything that lowtide applies (server-side apply, Kubernetes documentation).
 MANAGER = "lowtide"
 
-_TIMEOUT_S = 15.0
+#: Seconds that the API server has for a connection and for each part of an answer.
+TIMEOUT_S = 15.0
 _MAKING = threading.Lock()
 
 
@@ -93,7 +94,7 @@ class Cluster:
         client = lightkube.Client(
             config=config,
             field_manager=MANAGER,
-            timeout=httpx2.Timeout(_TIMEOUT_S),
+            timeout=httpx2.Timeout(TIMEOUT_S),
             trust_env=False,
             transport=transport,
         )
@@ -269,6 +270,8 @@ class Cluster:
     def _unreachable(self, error: httpx2.HTTPError) -> KubernetesError:
         if isinstance(error, httpx2.HTTPStatusError):
             why = f"it answered {error.response.status_code} {error.response.reason_phrase}"
+        elif isinstance(error, httpx2.TimeoutException):
+            why = f"it did not answer within {_waited_s(error):g} s"
         else:
             why = str(error) or type(error).__name__
         return Unreachable("the API server cannot be reached", where=self._where, why=why)
@@ -304,6 +307,13 @@ _REFUSALS: Mapping[int, type[KubernetesError]] = {
     410: WatchExpired,
     429: TooManyRequests,
 }
+
+
+def _waited_s(error: httpx2.TimeoutException) -> float:
+    """Return the seconds after which a request was given up; the client's own words are those of the TLS library."""
+    limits: Mapping[str, float] = error.request.extensions.get("timeout", {})
+    part = type(error).__name__.removesuffix("Timeout").lower()
+    return limits.get(part, TIMEOUT_S)
 
 
 def _tls(config: SingleConfig) -> ssl.SSLContext:

@@ -14,11 +14,10 @@ from collections.abc import Callable
 import httpx2
 import lightkube
 
-from lowtide.kube.live.client import MANAGER, Cluster
+from lowtide.kube.live.client import MANAGER, TIMEOUT_S, Cluster
 from lowtide.kube.live.transport import ClosingTransport
 
 _UNAUTHORIZED = 401
-_TIMEOUT_S = 15.0
 
 
 def reach(
@@ -46,7 +45,7 @@ def reach(
     client = lightkube.Client(
         config=config.get(),
         field_manager=MANAGER,
-        timeout=httpx2.Timeout(_TIMEOUT_S),
+        timeout=httpx2.Timeout(TIMEOUT_S),
         trust_env=False,
         dry_run=dry_run,
         transport=transport,
