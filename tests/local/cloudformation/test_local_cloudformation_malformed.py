@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lowtide.local.aws.cloudformation import phases
 from lowtide.local.aws.cloudformation.template.checking import check
 from lowtide.local.aws.cloudformation.template.reading import read
 from lowtide.local.aws.errors import AwsError
@@ -128,6 +129,105 @@ def test_any_text_is_a_template_or_refused(text: str) -> None:
         check(read(text))
     except AwsError as error:
         assert error.code == "ValidationError"  # noqa: PT017 - most texts are refused, and some may not be
+
+
+def nested(times: int, opening: str, closing: str, inner: str = '"x"') -> str:
+    """Return a template whose only value is nested so often."""
+    value = opening * times + inner + closing * times
+    return f'{{"Resources": {{"A": {{"Type": "AWS::SSM::Parameter", "Properties": {{"Type": "String", "Value": {value}}}}}}}}}'
+
+
+@pytest.mark.parametrize("times", [101, 300, 1000])
+@pytest.mark.parametrize(
+    ("opening", "closing"), [('{"Fn::Join": ["", [', "]]}"), ("[", "]"), ('{"a": ', "}")]
+)
+def test_a_template_that_is_too_deep_is_refused(times: int, opening: str, closing: str) -> None:
+    with pytest.raises(AwsError) as refused:
+        check(read(nested(times, opening, closing)))
+    assert refused.value.message == "Template format error: unsupported structure."
+
+
+def test_a_template_that_is_as_deep_as_may_be_becomes_a_stack(aws: Aws) -> None:
+    assert aws.create("s", nested(30, '{"Fn::Join": ["", [', "]]}")) == "CREATE_COMPLETE"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps(template({"A": parameter("\ud800")})),
+        json.dumps(template({"A": parameter()}, Outputs={"O": {"Value": "x\udfff"}})),
+        json.dumps(template({"A": parameter()}, Metadata={"\ud800": 1})),
+        "a: !!bool x\n",
+        "a: !!timestamp x\n",
+        json.dumps(template({"A": parameter()}, Parameters={"P": {"Type": "String", "Default": "a", "AllowedPattern": "a{99999999999}"}})),
+        json.dumps(template({"A": parameter()}, Parameters={"P": {"Type": "String", "Default": "a", "AllowedPattern": "(" * 5000}})),
+        *(
+            json.dumps(template({"A": parameter()}, Parameters={"P": {"Type": "Number", "Default": "1", key: value}}))
+            for key in ("MinLength", "MaxLength", "MinValue", "MaxValue")
+            for value in (float("nan"), float("inf"), "\N{SUPERSCRIPT TWO}", "\N{ARABIC-INDIC DIGIT THREE}", "x")
+        ),
+        *(
+            json.dumps(template({"A": parameter()}, Parameters={"P": {"Type": "String", "Default": "1", key: "1e3"}}))
+            for key in ("MinLength", "MaxLength")
+        ),
+    ],
+)  # fmt: skip
+def test_what_can_be_spelt_but_not_used_is_refused(aws: Aws, text: str) -> None:
+    with pytest.raises(AwsError) as refused:
+        aws("CreateStack", StackName="s", TemplateBody=text)
+    assert refused.value.code == "ValidationError"
+
+
+def test_a_largest_value_may_have_any_number_of_digits(aws: Aws) -> None:
+    declared = {"P": {"Type": "Number", "Default": 3, "MaxValue": 10**299}}
+    assert aws.create("s", template({"A": parameter()}, Parameters=declared)) == "CREATE_COMPLETE"
+
+
+def grown(times: int, function: str) -> Any:
+    """Return a value of a few hundred bytes that would come to gigabytes."""
+    if not times:
+        return "y" * 50
+    inner = grown(times - 1, function)
+    if function == "Fn::Sub":
+        return {"Fn::Sub": ["${X}" * 20, {"X": inner}]}
+    if function == "Fn::Base64":
+        return {"Fn::Base64": inner}
+    return {"Fn::Join": ["yyyyyyyy", {"Fn::Split": ["y", inner]}]}
+
+
+@pytest.mark.parametrize(
+    ("times", "function"), [(12, "Fn::Join"), (20, "Fn::Sub"), (45, "Fn::Base64")]
+)
+def test_functions_within_functions_do_not_grow_without_end(
+    aws: Aws, times: int, function: str
+) -> None:  # fmt: skip
+    assert (
+        aws.create("s", template({"A": parameter(grown(times, function))})) == "ROLLBACK_COMPLETE"
+    )
+    reasons = [why for _, status, why in aws.events("s") if status == "CREATE_FAILED"]
+    assert any("the text is longer than" in why for why in reasons)
+
+
+def test_a_pattern_that_would_be_tried_for_ever_does_not_match(aws: Aws) -> None:
+    declared = {"P": {"Type": "String", "Default": "x", "AllowedPattern": "(a+)+b|x"}}
+    body = template({"A": parameter({"Ref": "P"})}, Parameters=declared)
+
+    def given(value: str) -> list[dict[str, str]]:
+        return [{"ParameterKey": "P", "ParameterValue": value}]
+
+    with pytest.raises(AwsError, match="failed to satisfy constraint"):
+        aws("CreateStack", StackName="s", TemplateBody=json.dumps(body), Parameters=given("a" * 40))
+    assert aws.create("s", body, Parameters=given("a" * 40 + "b")) == "CREATE_COMPLETE"
+
+
+def test_a_defect_in_the_outputs_does_not_leave_a_stack_hanging(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(phases, "outputs_of", breaks)
+    assert aws.create("s", template({"A": parameter()})) == "ROLLBACK_COMPLETE"
 
 
 def test_the_sound_template_is_sound(aws: Aws) -> None:

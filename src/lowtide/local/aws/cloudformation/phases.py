@@ -7,6 +7,7 @@ statuses" and "Choose how to handle failures when provisioning resources"); the 
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -25,6 +26,8 @@ from lowtide.local.aws.cloudformation.planning import (
 )
 from lowtide.local.aws.cloudformation.records import SERVICE, Resource, Run, Stack, Task, Wanted
 from lowtide.local.aws.errors import AwsError
+
+_log = logging.getLogger(__name__)
 
 USER = "User Initiated"
 _MINUTE_S = 60.0
@@ -163,6 +166,10 @@ def _take_outputs(box: Box, stack: Stack) -> str:
         stack.imports = imports_of(box, stack, stack.wanted)
     except AwsError as error:
         return error.message
+    except Exception:  # noqa: BLE001
+        # A defect of ours must not let a stack hang for ever; it is in the box's log.
+        _log.exception("outputs of stack %s", stack.name)
+        return "Internal Failure"
     return ""
 
 

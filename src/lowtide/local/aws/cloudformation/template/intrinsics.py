@@ -25,6 +25,8 @@ from lowtide.local.aws.cloudformation.template.scope import (
 
 _STORED = re.compile(r"\{\{resolve:ssm:([^:}]+)(?::\d+)?\}\}")
 _CIDR_COUNT = 256
+#: More than any property of any type may hold.
+_LONGEST = 2**17
 #: An index into a list; templates of 51,200 bytes have no longer ones.
 _INDEX = re.compile(r"-?[0-9]{1,6}")
 
@@ -150,10 +152,10 @@ def _condition_named(argument: Any, scope: Scope) -> Any:
 def _sub(argument: Any, scope: Scope) -> Any:
     text, given = (argument, {}) if isinstance(argument, str) else argument
     variables = {key: _value(one, scope) for key, one in given.items()}
-    unknown = False
+    unknown, size = False, len(text)
 
     def place(match: re.Match[str]) -> str:
-        nonlocal unknown
+        nonlocal unknown, size
         name = match[1].strip()
         if name in variables:
             found = variables[name]
@@ -164,7 +166,10 @@ def _sub(argument: Any, scope: Scope) -> Any:
         if isinstance(found, list | Mapping | _Absent):
             raise wrong(f"Fn::Sub: variable {name} must be a string")
         unknown = unknown or isinstance(found, Unknown)
-        return as_text(found)
+        placed = as_text(found)
+        size += len(placed)
+        _refuse_long("Fn::Sub", size)
+        return placed
 
     done = PLACE.sub(place, text)
     return UNKNOWN if unknown else done.replace("${!", "${")
@@ -188,7 +193,15 @@ def _join(argument: Any, _scope: Scope) -> str:
             "every Fn::Join object requires two parameters, (1) a string delimiter and (2) a list of strings "
             "to be joined or a function that returns a list of strings (such as Fn::GetAZs) to be joined."
         )
-    return as_text(argument[0]).join(as_text(one) for one in argument[1])
+    between, parts = as_text(argument[0]), [as_text(one) for one in argument[1]]
+    _refuse_long("Fn::Join", sum(map(len, parts)) + len(between) * len(parts))
+    return between.join(parts)
+
+
+def _refuse_long(function: str, size: int) -> None:
+    """Refuse what grows out of all proportion: each function within another multiplies what a small template holds."""
+    if size > _LONGEST:
+        raise wrong(f"{function}: the text is longer than {_LONGEST} characters")
 
 
 def _select(argument: Any, _scope: Scope) -> Any:
@@ -203,7 +216,13 @@ def _select(argument: Any, _scope: Scope) -> Any:
 
 
 def _split(argument: Any, _scope: Scope) -> list[str]:
-    return as_text(argument[1]).split(as_text(argument[0]))
+    between, text = as_text(argument[0]), as_text(argument[1])
+    if not between:
+        raise wrong(
+            "every Fn::Split object requires two parameters, (1) a string delimiter and (2) a string to be split or"
+            " a function that returns a string to be split."
+        )
+    return text.split(between)
 
 
 def _equals(argument: Any, _scope: Scope) -> bool:
@@ -216,7 +235,9 @@ def _equals(argument: Any, _scope: Scope) -> bool:
 def _base64(argument: Any, _scope: Scope) -> str:
     if isinstance(argument, list | Mapping):
         raise wrong("every Fn::Base64 object must have a String-typed value.")
-    return base64.b64encode(as_text(argument).encode()).decode()
+    text = as_text(argument)
+    _refuse_long("Fn::Base64", len(text))
+    return base64.b64encode(text.encode()).decode()
 
 
 def _cidr(argument: Any, _scope: Scope) -> list[str]:
@@ -231,7 +252,7 @@ def _cidr(argument: Any, _scope: Scope) -> list[str]:
         found = [str(one) for one in itertools.islice(network.subnets(new_prefix=prefix), asked)]
         if len(found) < asked:
             raise ValueError(asked)  # noqa: TRY301 - one refusal for every wrong block
-    except (TypeError, ValueError) as error:
+    except (OverflowError, TypeError, ValueError) as error:
         raise wrong(
             f"Fn::Cidr: cannot cut {count} blocks of {bits[0] if bits else 8} bits out of {block}"
         ) from error

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from lowtide.local.aws.cloudformation.template.intrinsics import as_text
+from lowtide.local.aws.cloudformation.template.patterns import matches
 from lowtide.local.aws.cloudformation.template.refused import invalid, malformed
 
 _MASK = "****"
 _STORED = re.compile(r"^AWS::SSM::Parameter::Value<(.+)>$")
+_NUMBER = re.compile(r"[-+]?([0-9]{1,300}\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,2})?")
+_LENGTH = re.compile(r"[0-9]{1,9}")
 _LIST = re.compile(r"^List<(.+)>$")
 #: Types whose values are ids or names in the account (user guide, "CloudFormation-supplied parameter types").
 _SUPPLIED = frozenset(
@@ -114,35 +117,31 @@ def _check(name: str, declared: Mapping[str, Any], text: str) -> None:
     if allowed is not None and not {as_text(one) for one in allowed}.issuperset(each):
         raise invalid(f"Parameter '{name}' must be one of AllowedValues")
     pattern = declared.get("AllowedPattern")
-    if pattern is not None and not all(re.fullmatch(str(pattern), one) for one in each):
+    if pattern is not None and not all(matches(str(pattern), one) for one in each):
         told = declared.get("ConstraintDescription")
         why = told or f"must match pattern {pattern}"
         raise invalid(f"Parameter {name} failed to satisfy constraint: {why}")
-    if int(declared.get("MinLength", 0)) > len(text):
+    if int(as_text(declared.get("MinLength", 0))) > len(text):
         raise invalid(
             f"Parameter '{name}' must contain at least {declared['MinLength']} characters"
         )
-    if len(text) > int(declared.get("MaxLength", len(text))):
+    if len(text) > int(as_text(declared.get("MaxLength", len(text)))):
         raise invalid(f"Parameter '{name}' must contain at most {declared['MaxLength']} characters")
 
 
 def _check_number(name: str, declared: Mapping[str, Any], text: str) -> None:
     if not _is_number(text):
         raise invalid(f"Parameter '{name}' must be a number")
-    if float(text) < float(declared.get("MinValue", text)):
+    if float(text) < float(as_text(declared.get("MinValue", text))):
         raise invalid(f"Parameter '{name}' must be a number not less than {declared['MinValue']}")
-    if float(text) > float(declared.get("MaxValue", text)):
+    if float(text) > float(as_text(declared.get("MaxValue", text))):
         raise invalid(
             f"Parameter '{name}' must be a number not greater than {declared['MaxValue']}"
         )
 
 
 def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    return _NUMBER.fullmatch(text) is not None
 
 
 def _true(value: Any) -> bool:
@@ -175,12 +174,13 @@ def check_declarations(template: Mapping[str, Any]) -> None:
 
 def _check_constraints(name: str, declared: Mapping[str, Any]) -> None:
     """Refuse constraints that cannot be read, so that checking a value cannot fail on them."""
-    numbers = ("MinLength", "MaxLength", "MinValue", "MaxValue")
-    if not all(_is_number(as_text(declared.get(key, 0))) for key in numbers):
+    lengths, values = ("MinLength", "MaxLength"), ("MinValue", "MaxValue")
+    are_whole = all(_LENGTH.fullmatch(as_text(declared.get(key, 0))) for key in lengths)
+    if not are_whole or not all(_is_number(as_text(declared.get(key, 0))) for key in values):
         raise malformed(f"Constraints of parameter {name} must be numbers")
     if not isinstance(declared.get("AllowedValues", []), list):
         raise malformed("Every AllowedValues member must be a list.")
     try:
         re.compile(str(declared.get("AllowedPattern", "")))
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise malformed(f"AllowedPattern of parameter {name} is no regular expression") from error

@@ -8,6 +8,7 @@ nobody behind knows of it. Aliases, timestamps and merges are no part of CloudFo
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import yaml
@@ -17,6 +18,10 @@ from lowtide.local.aws.cloudformation.template.refused import invalid, malformed
 #: CreateStack's limit for a template in the call itself (user guide, "Understand CloudFormation quotas").
 BODY_LIMIT_BYTES = 51_200
 
+#: Evaluation calls itself for every level; templates in use have twenty.
+_DEEPEST = 100
+#: A text without halves of characters, which JSON can spell and nothing can write.
+_WRITTEN = re.compile("[^\ud800-\udfff]*")
 _SHORT = ("Base64", "Cidr", "And", "Equals", "If", "Not", "Or", "FindInMap", "GetAtt", "GetAZs")
 _SHORT_TAGS = {
     **{f"!{name}": f"Fn::{name}" for name in (*_SHORT, "ImportValue", "Join", "Select")},
@@ -44,9 +49,28 @@ def read(text: str) -> dict[str, Any]:
         value = _json(text) if text.lstrip().startswith("{") else _yaml(text)
     except RecursionError as error:
         raise malformed("unsupported structure.") from error
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or not _is_plain(value):
         raise malformed("unsupported structure.")
     return value
+
+
+def _is_plain(value: Any) -> bool:
+    """Return whether a value is no deeper than can be walked through, and all of its texts can be written."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        texts = [one for one in level if isinstance(one, str)]
+        texts += [key for one in level if isinstance(one, dict) for key in one]
+        if not all(_WRITTEN.fullmatch(one) for one in texts):
+            return False
+        level = [
+            part
+            for one in level
+            if isinstance(one, dict | list)
+            for part in (one.values() if isinstance(one, dict) else one)
+        ]
+        if not level:
+            return True
+    return False
 
 
 def _json(text: str) -> Any:
@@ -68,7 +92,8 @@ def _yaml(text: str) -> Any:
         mark = error.problem_mark
         where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
         raise malformed(f"YAML not well-formed.{where}") from error
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # What is no MarkedYAMLError, a constructor of PyYAML fell over: !!bool of what is none.
         raise malformed("YAML not well-formed.") from error
 
 
