@@ -157,6 +157,13 @@ def test_capacity_quota_and_failing_resources_are_told_to_whoever_asks(client: C
         {"kind": "capacity", "instance_type": 5},
         {"kind": ["throttling"]},
         {"kind": "throttling", "service": "ec3"},
+        {"kind": "throttling", "message": "\ud800"},
+        {"kind": "error", "code": "A\nB"},
+        {"kind": "error", "code": "\N{SNOWMAN}"},
+        {"kind": "clock-skew", "seconds": 1e11},
+        {"kind": "quota", "code": "L-1", "value": 10**400},
+        {"kind": "quota", "code": "L-1", "value": float("nan")},
+        {"kind": "quota", "code": "L-1", "value": float("-inf")},
         {"kind": "throttling", "service": "eks", "operation": "DescribeNodeGroup"},
     ],
 )

@@ -11,7 +11,7 @@ CloudFormation, ``at_the_door`` by the front.
 from __future__ import annotations
 
 import dataclasses
-import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,6 +40,12 @@ KINDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 }
 #: The longest that a call is held back.
 LONGEST_DELAY_S = 600.0
+#: An error's code is written into a header, too.
+_CODE = re.compile("[A-Za-z0-9._:-]{0,128}")
+#: The furthest that a clock is moved: there are no dates before the first year.
+LONGEST_SKEW_S = 365 * 86_400.0
+#: The largest number that a field may hold; a quota or a time beyond it means nothing.
+_LARGEST = 1e12
 #: The prefix of an IAM action, where it is not botocore's name of the service.
 _ACTION_PREFIX = {
     "elbv2": "elasticloadbalancing",
@@ -213,8 +219,7 @@ def _checked(document: Mapping[str, Any]) -> dict[str, Any]:
         wanted = _FIELDS.get(name)
         if wanted is None:
             raise ValueError(f"{name!r} is no field of a fault; those are {', '.join(_FIELDS)}")
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not (isinstance(value, str) if wanted is str else is_number and math.isfinite(value)):
+        if not (isinstance(value, str) if wanted is str else _is_number(value)):
             raise ValueError(f"{name} must be {'text' if wanted is str else 'a number'}")
         checked[name] = wanted(value)
     for name in KINDS[kind][1]:
@@ -224,9 +229,18 @@ def _checked(document: Mapping[str, Any]) -> dict[str, Any]:
         raise ValueError("times must be 1 or more")
     if kind == "slow-resource" and checked["seconds"] <= 0:
         raise ValueError("seconds must be above 0")
+    if not _CODE.fullmatch(checked.get("code", "")):
+        raise ValueError("code must be letters, digits, dots and dashes, as AWS's codes are")
+    if kind == "clock-skew" and abs(checked["seconds"]) > LONGEST_SKEW_S:
+        raise ValueError(f"seconds must be at most {LONGEST_SKEW_S:.0f}, a year, to either side")
     if kind == "slow" and not 0 < checked["seconds"] <= LONGEST_DELAY_S:
         raise ValueError(f"seconds must be above 0 and at most {LONGEST_DELAY_S:g}")
     return checked
+
+
+def _is_number(value: object) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and abs(value) <= _LARGEST  # so that it is neither NaN nor infinite
 
 
 def _of_kind(box: Box, kinds: tuple[str, ...]) -> Iterator[Fault]:

@@ -92,6 +92,8 @@ def _answering(
         try:
             body = await body_of(request)
             document = json.loads(body) if body else None
+            # Half a character, which JSON can spell, can be written into no answer.
+            json.dumps(document, ensure_ascii=False).encode()
             if in_loop:
                 return JSONResponse(handler(box, request, document))
             return JSONResponse(await run_in_threadpool(handler, box, request, document))
