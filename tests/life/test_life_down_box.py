@@ -20,6 +20,7 @@ from lowtide.aws.live.account import Account
 from lowtide.aws.live.node_groups import node_groups
 from lowtide.aws.live.stacks import Stacks
 from lowtide.cli.main import run
+from lowtide.local.autoscaler.program import find_program
 from lowtide.model import names
 from tests.conftest import ROOT
 from tests.life import leftovers
@@ -112,6 +113,10 @@ def test_down_ends_what_runs_in_order_and_proves_that_nothing_is_left(
     assert len(bought) >= 3, "a general node, and two for the GPU pods"
     bought.clear()
     capsys.readouterr()
+    assert run(["status", "-o", "json"]) == 0
+    plays = "upstream" if find_program(None).which == "upstream" else "lowtide"
+    program = json.loads(capsys.readouterr().out)["autoscaler_program"]
+    assert (program["kind"], program["ready_pods"], program["wanted_pods"]) == (plays, 1, 1)
     code = run(["down", "--yes", "-o", "json", "--drain-timeout", "0.15"])
     said = capsys.readouterr()
     found = _document(said.out)

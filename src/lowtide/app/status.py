@@ -23,7 +23,12 @@ from lowtide.aws.live.eks import LiveCluster, find_cluster
 from lowtide.aws.live.node_groups import node_groups
 from lowtide.aws.live.prices import spot_prices
 from lowtide.explain.cluster_status import AwsView, KubernetesView, cluster_status
-from lowtide.kube.autoscaler_words import DEPLOYMENT, STATUS_MAP, autoscaler_words
+from lowtide.kube.autoscaler_words import (
+    DEPLOYMENT,
+    STATUS_MAP,
+    autoscaler_program,
+    autoscaler_words,
+)
 from lowtide.kube.live import kinds
 from lowtide.kube.live.client import Cluster
 from lowtide.model.cluster import ResolvedCluster
@@ -98,15 +103,15 @@ class StatusReader:
         inside = self._inside
         try:
             pods = inside.list(kinds.POD).items
+            deployment = inside.get(kinds.DEPLOYMENT, DEPLOYMENT, SYSTEM_NAMESPACE)
+            status_map = inside.get(kinds.CONFIG_MAP, STATUS_MAP, SYSTEM_NAMESPACE)
             waits = any(one["status"].get("phase") == "Pending" for one in pods)
             return KubernetesView(
                 nodes=inside.list(kinds.NODE).items,
                 pods=pods,
                 events=inside.list(kinds.EVENT).items if waits else (),
-                autoscaler=autoscaler_words(
-                    inside.get(kinds.DEPLOYMENT, DEPLOYMENT, SYSTEM_NAMESPACE),
-                    inside.get(kinds.CONFIG_MAP, STATUS_MAP, SYSTEM_NAMESPACE),
-                ),
+                autoscaler=autoscaler_words(deployment, status_map),
+                program=autoscaler_program(deployment, status_map),
             )
         except KubernetesError as error:
             return KubernetesView(refused=error.why or error.what)

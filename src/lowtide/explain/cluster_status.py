@@ -17,6 +17,7 @@ from lowtide.explain.rates import around_usd_per_hour, fixed_usd_per_hour
 from lowtide.model.catalog import PriceDates
 from lowtide.model.cluster import ResolvedCluster
 from lowtide.model.cluster_status import (
+    AutoscalerProgram,
     ClusterStatus,
     CostNow,
     GpuCount,
@@ -44,6 +45,7 @@ class KubernetesView:
     pods: tuple[Object, ...] = ()
     events: tuple[Object, ...] = ()
     autoscaler: str = ""
+    program: AutoscalerProgram | None = None
     refused: str = ""
 
 
@@ -104,6 +106,7 @@ def cluster_status(
         cost=_cost(aws, rows, resolved),
         price_dates=aws.price_dates,
         autoscaler=kube.autoscaler,
+        program=kube.program,
         kubernetes=kube.refused,
     )
 

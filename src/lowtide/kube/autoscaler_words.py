@@ -1,7 +1,8 @@
-"""What the Cluster Autoscaler says of itself, in one sentence.
+"""What the Cluster Autoscaler says of itself, in one sentence, and which program it is.
 
 Why it exists: an autoscaler that calls the cluster unhealthy has stopped all scaling, and groups in back-off are skipped; it says so in a
-ConfigMap that nobody reads (clusterstate/api/types.go at 1.36.1).
+ConfigMap that nobody reads (clusterstate/api/types.go at 1.36.1). In a box lowtide's engine may play the upstream's program beside the same
+Deployment; the API server notes of each field who wrote it, under the name by which a client calls itself.
 """
 
 from __future__ import annotations
@@ -11,8 +12,14 @@ from typing import Any
 
 import yaml
 
+from lowtide.model.cluster_status import AutoscalerProgram
+from lowtide.model.names import FIELD_MANAGER
+
+#: The field manager of upstream's program: client-go takes the name of the executable.
+_UPSTREAM = "cluster-autoscaler"
 STATUS_MAP = "cluster-autoscaler-status"
 DEPLOYMENT = "cluster-autoscaler"
+_KINDS = {_UPSTREAM: "upstream", FIELD_MANAGER: "lowtide"}
 
 
 def autoscaler_words(
@@ -28,6 +35,35 @@ def autoscaler_words(
     if not status.get("availableReplicas"):
         return f"0 of {wanted} pods are available"
     return "; ".join(["running", *_said(_document(status_map))])
+
+
+def autoscaler_program(
+    deployment: Mapping[str, Any] | None, status_map: Mapping[str, Any] | None
+) -> AutoscalerProgram | None:
+    """Return which program plays the autoscaler, by who wrote its status last; None where none is installed."""
+    if deployment is None:
+        return None
+    ready = int(deployment.get("status", {}).get("availableReplicas") or 0)
+    return AutoscalerProgram(
+        kind=_KINDS.get(_writer(status_map), "") if ready else "",
+        image=_image(deployment),
+        ready=ready,
+        wanted=int(deployment.get("spec", {}).get("replicas", 1)),
+    )
+
+
+def _image(deployment: Mapping[str, Any]) -> str:
+    containers = _get(deployment, "spec", "template", "spec", "containers") or ()
+    images = [str(one.get("image", "")) for one in containers]
+    return next((one for one in images if DEPLOYMENT in one), images[0] if images else "")
+
+
+def _writer(status_map: Mapping[str, Any] | None) -> str:
+    """Return the field manager that owns the status: it takes the field over with the first change that it writes."""
+    for one in _get(status_map, "metadata", "managedFields") or ():
+        if _get(one, "fieldsV1", "f:data", "f:status") is not None:
+            return str(one.get("manager", ""))
+    return ""
 
 
 def _document(status_map: Mapping[str, Any] | None) -> Mapping[str, Any]:

@@ -87,11 +87,24 @@ class CostNow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AutoscalerProgram:
+    """Which autoscaler runs: ``kind`` is ``upstream`` or ``lowtide`` (its engine, in a box), empty while nobody can say.
+
+    ``image`` is what the Deployment asks for, ``ready`` and ``wanted`` are its pods.
+    """
+
+    kind: str
+    image: str
+    ready: int
+    wanted: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterStatus:
     """The whole.
 
     ``kubernetes`` is why the API server could not be asked, empty where it was: nodes' readiness, GPUs and pods are unknown then.
-    ``autoscaler`` is what the autoscaler says of itself, empty where there is none.
+    ``autoscaler`` is what the autoscaler says of itself, empty where there is none; ``program`` is which one it is.
     """
 
     name: str
@@ -109,6 +122,7 @@ class ClusterStatus:
     cost: CostNow
     price_dates: PriceDates
     autoscaler: str = ""
+    program: AutoscalerProgram | None = None
     kubernetes: str = ""
 
     @property

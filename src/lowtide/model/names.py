@@ -50,3 +50,5 @@ SPOT = "spot"
 ON_DEMAND = "on-demand"
 
 SYSTEM_NAMESPACE = "kube-system"
+#: By this name the API server knows what lowtide wrote (Kubernetes documentation, "Field management").
+FIELD_MANAGER = "lowtide"

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from lowtide.model.cluster_status import ClusterStatus, GroupRow, NodeRow, WaitingPods
+from lowtide.model.cluster_status import (
+    AutoscalerProgram,
+    ClusterStatus,
+    GroupRow,
+    NodeRow,
+    WaitingPods,
+)
 from lowtide.report.blocks import Block, Column, Table, Words, line
 from lowtide.report.wording import (
     count_text,
@@ -53,7 +59,17 @@ def _heading(status: ClusterStatus) -> Iterable[Block]:
     if status.autoscaler:
         calm = "unhealthy" not in status.autoscaler and "back-off" not in status.autoscaler
         yield line(f"autoscaler: {printable(status.autoscaler)}", "dim" if calm else "bold yellow")
+    if status.program is not None:
+        yield line(f"  {printable(_program(status.program))}", "dim")
     yield line()
+
+
+def _program(one: AutoscalerProgram) -> str:
+    who = {
+        "upstream": f"it is upstream's program, {one.image}",
+        "lowtide": f"it is lowtide's own engine, in place of {one.image}",
+    }.get(one.kind, f"its image is {one.image}; which program runs shows with its first status")
+    return f"{who}; {one.ready} of {count_text(one.wanted, 'pod')} ready"
 
 
 def _groups(status: ClusterStatus) -> Table:
@@ -189,6 +205,7 @@ def status_json(status: ClusterStatus) -> dict[str, Any]:
         "at": status.at,
         "kubernetes_error": status.kubernetes or None,
         "autoscaler": status.autoscaler or None,
+        "autoscaler_program": _program_json(status.program),
         "groups": [_group_json(one) for one in status.groups],
         "nodes": [_node_json(one) for one in status.nodes],
         "gpus": {
@@ -220,6 +237,17 @@ def status_json(status: ClusterStatus) -> dict[str, Any]:
             "unpriced_types": list(cost.unpriced),
         },
         "prices": prices_json(status.price_dates),
+    }
+
+
+def _program_json(one: AutoscalerProgram | None) -> dict[str, Any] | None:
+    if one is None:
+        return None
+    return {
+        "kind": one.kind or None,
+        "image": one.image,
+        "ready_pods": one.ready,
+        "wanted_pods": one.wanted,
     }
 
 

@@ -28,6 +28,7 @@ from lowtide.kube.live.kinds import Kind, kind_of
 from lowtide.kube.live.subresources import eviction, token_request
 from lowtide.kube.live.transport import ClosingTransport
 from lowtide.model.errors import KubernetesError
+from lowtide.model.names import FIELD_MANAGER
 
 if TYPE_CHECKING:
     from lightkube.config.kubeconfig import SingleConfig
@@ -36,7 +37,7 @@ Object = dict[str, Any]
 JsonPatch = list[Object]
 
 #: The field manager of everything that lowtide applies (server-side apply, Kubernetes documentation).
-MANAGER = "lowtide"
+MANAGER = FIELD_MANAGER
 
 #: Seconds that the API server has for a connection and for each part of an answer.
 TIMEOUT_S = 15.0
