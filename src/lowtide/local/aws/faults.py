@@ -239,8 +239,9 @@ def _checked(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_number(value: object) -> bool:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and abs(value) <= _LARGEST  # so that it is neither NaN nor infinite
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) <= _LARGEST  # so that it is neither NaN nor infinite
 
 
 def _of_kind(box: Box, kinds: tuple[str, ...]) -> Iterator[Fault]:
