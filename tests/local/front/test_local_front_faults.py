@@ -137,6 +137,14 @@ def test_capacity_quota_and_failing_resources_are_told_to_whoever_asks(client: C
     assert faults.failing_resource(box, "AWS::EC2::VPC", "Network") is None
 
 
+def test_what_was_given_is_shown_even_when_it_is_zero(client: Client) -> None:
+    _, quota = client.admin("POST", "/faults", {"kind": "quota", "code": "L-1", "value": 0})
+    _, skew = client.admin("POST", "/faults", {"kind": "clock-skew", "seconds": 0})
+    assert quota == {"id": "f-1", "kind": "quota", "code": "L-1", "value": 0.0}
+    assert skew == {"id": "f-2", "kind": "clock-skew", "seconds": 0.0}
+    assert client.admin("GET", "/faults")[1] == {"faults": [quota, skew]}
+
+
 @pytest.mark.parametrize(
     "document",
     [
@@ -161,6 +169,7 @@ def test_capacity_quota_and_failing_resources_are_told_to_whoever_asks(client: C
         {"kind": "error", "code": "A\nB"},
         {"kind": "error", "code": "\N{SNOWMAN}"},
         {"kind": "clock-skew", "seconds": 1e11},
+        {"kind": "quota", "code": "L-1", "value": -5},
         {"kind": "quota", "code": "L-1", "value": 10**400},
         {"kind": "quota", "code": "L-1", "value": float("nan")},
         {"kind": "quota", "code": "L-1", "value": float("-inf")},

@@ -69,15 +69,15 @@ class Fault:
     instance_type: str = ""
     zone: str = ""
     resource: str = ""
-    seconds: float = 0.0
-    value: float = 0.0
+    seconds: float | None = None
+    value: float | None = None
 
     def document(self) -> dict[str, Any]:
-        """Return it as the admin door writes it, without the fields that say nothing."""
+        """Return it as the admin door writes it, without the fields that were not given; a quota of 0 is one."""
         return {
             name: value
             for name, value in dataclasses.asdict(self).items()
-            if value not in ("", None, 0.0)
+            if value is not None and value != ""
         }
 
 
@@ -159,10 +159,10 @@ def at_the_door(box: Box, service: str, operation: str) -> AtTheDoor:
                 found[fault.kind] = fault
                 _use(box, fault)
     return AtTheDoor(
-        delay_s=found["slow"].seconds if "slow" in found else 0.0,
+        delay_s=(found["slow"].seconds or 0.0) if "slow" in found else 0.0,
         is_dropped="drop-connection" in found,
         is_token_expired="expired-token" in found,
-        skew_s=found["clock-skew"].seconds if "clock-skew" in found else 0.0,
+        skew_s=(found["clock-skew"].seconds or 0.0) if "clock-skew" in found else 0.0,
     )
 
 
@@ -202,7 +202,7 @@ def delay_of_resource(box: Box, resource_type: str, logical_id: str) -> float:
         for fault in _of_kind(box, ("slow-resource",)):
             if fault.resource in (resource_type, logical_id):
                 _use(box, fault)
-                return fault.seconds
+                return fault.seconds or 0.0
     return 0.0
 
 
@@ -227,6 +227,8 @@ def _checked(document: Mapping[str, Any]) -> dict[str, Any]:
             raise ValueError(f"a fault of kind {kind} needs {name}")
     if checked.get("times") is not None and checked["times"] < 1:
         raise ValueError("times must be 1 or more")
+    if checked.get("value", 0.0) < 0:
+        raise ValueError("value must be 0 or more")
     if kind == "slow-resource" and checked["seconds"] <= 0:
         raise ValueError("seconds must be above 0")
     if not _CODE.fullmatch(checked.get("code", "")):
