@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from lowtide.catalog.quotas import VCPU_QUOTAS, vcpu_quota
-from lowtide.checks.account import account_findings, quota_needs
+from lowtide.checks.account import account_findings, change_findings, quota_needs
 from lowtide.model.account import AccountFacts, Denial, Named, QuotaFact, Unverified, ZoneScores
 from lowtide.model.cluster import ResolvedCluster
 from lowtide.model.findings import Finding, Severity
@@ -105,6 +105,32 @@ def test_each_way_of_buying_counts_against_its_own_quota(cluster: ResolvedCluste
 )
 def test_a_type_counts_against_the_quota_of_its_class(name: str, spot: bool, code: str) -> None:
     assert vcpu_quota(name, spot=spot).code == code
+
+
+@pytest.mark.parametrize(
+    ("vcpus", "used", "made", "severity"),
+    [
+        (0, 0, (), Severity.ERROR),
+        (100, 100, (), Severity.WARNING),
+        (100, 100, ("gpu",), Severity.ERROR),
+    ],
+)
+def test_a_quota_that_others_use_up_stops_a_new_group_and_not_a_change_of_one_that_is_there(
+    vcpus: float, used: int, made: tuple[str, ...], severity: Severity, cluster: ResolvedCluster
+) -> None:
+    facts = with_quota(G_SPOT, vcpus, used)
+    (found,) = change_findings(cluster, facts, made=made, changed=("gpu",))
+    assert (found.code, found.severity) == ("LT602", severity)
+
+
+def test_of_a_change_only_the_groups_that_change_and_no_name_are_looked_at(
+    cluster: ResolvedCluster,
+) -> None:
+    own = (Named(name="vision", status="ACTIVE", version="1.36"),)
+    facts = replace(GOOD, clusters=own, offered={**GOOD.offered, "m5.large": ()})
+    assert change_findings(cluster, facts, made=(), changed=("gpu",)) == ()
+    found = change_findings(cluster, facts, made=(), changed=("general",))
+    assert {one.code for one in found} == {"LT603"}
 
 
 def test_a_quota_of_zero_is_an_error_that_names_number_and_command(

@@ -22,6 +22,7 @@ from lowtide.app.up_plan import Prepared, Wish, prepare
 from lowtide.aws.live.account import Account
 from lowtide.aws.live.finishing import failed_launch, finish, live_group, managed_name
 from lowtide.aws.live.stacks import StackRequest, Stacks
+from lowtide.cli.main import run
 from lowtide.local.aws import faults
 from lowtide.model import names
 from lowtide.model.cluster import ResolvedCluster
@@ -268,6 +269,50 @@ def test_a_version_that_eks_does_not_take_in_one_step_is_refused_before_anything
     assert f"Kubernetes {wanted} in the file {words}" in raised.value.what
     assert raised.value.where == "cluster.yaml: metadata.version"
     assert asked == []
+
+
+ONE_MORE = """\
+  - name: gpu-new
+    amiFamily: AmazonLinux2023
+    instanceType: g5.xlarge
+    minSize: 0
+    maxSize: 4
+"""
+G_ON_DEMAND = "L-DB2E81BA"
+
+
+def test_a_group_that_comes_to_a_living_cluster_is_held_against_the_account_before_the_question(
+    mixed: Serving, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _made(_prepare())
+    path = Path("cluster.yaml")
+    path.write_text(FILE + ONE_MORE, "utf-8")
+    assert run(["up"]) == 2, "asked, and there is no terminal"
+    words = capsys.readouterr().err
+    assert "nodegroup-gpu-new: create" in words
+    assert "LT6" not in words, "the names that are taken are its own"
+
+    fault = faults.add(mixed.box, {"kind": "quota", "code": G_ON_DEMAND, "value": 0})
+    assert run(["up", "--yes"]) == 3
+    words = capsys.readouterr().err
+    assert "The cluster cannot be changed so in this account" in words
+    assert f"({G_ON_DEMAND}) of us-east-1 allows 0 vCPUs" in words
+    assert f"--quota-code {G_ON_DEMAND} --desired-value 32" in words, (
+        "with the groups that are there"
+    )
+    assert words.count("LT6") == 1
+    assert "lowtide-mixed-nodegroup-gpu-new" not in {
+        one.name for one in Stacks(Account("us-east-1")).all()
+    }
+
+    path.write_text(FILE.replace("m5.large", "m5.xlarge"), "utf-8")
+    assert run(["up"]) == 2, "a change of another group is not about that quota"
+    assert "LT6" not in capsys.readouterr().err
+    faults.remove(mixed.box, fault.id)
+    path.write_text(FILE.replace("m5.large", "m5.24xlarge"), "utf-8")
+    faults.add(mixed.box, {"kind": "quota", "code": "L-1216C47A", "value": 100})
+    assert run(["up"]) == 2
+    assert "192 for general" in capsys.readouterr().err, "a changed type is counted"
 
 
 def _with_cluster(cluster: ResolvedCluster) -> Callable[[Inputs], Design]:

@@ -1,10 +1,12 @@
-"""Asks an account whether a cluster can be created in it, and what would be in the way.
+"""Asks an account whether a cluster can be created or changed in it, and what would be in the way.
 
-Why it exists: ``check --live`` shows it and ``up`` begins with it; both see the same facts and the same findings.
+Why it exists: ``check --live`` shows it and ``up`` begins with it; both see the same facts and the same findings. Of a cluster that is there
+only node groups that are new or change are looked at: its names are its own, and what runs was allowed once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,7 +16,9 @@ from lowtide.aws.actions import actions_of
 from lowtide.aws.live.preflight import Questions, read_facts
 from lowtide.aws.templates.cfn import stack_name
 from lowtide.catalog.quotas import vcpu_quota
-from lowtide.checks.account import account_findings, quota_needs
+from lowtide.checks.account import account_findings, change_findings, quota_needs
+from lowtide.model.account import AccountFacts
+from lowtide.model.cluster import ResolvedCluster
 from lowtide.model.preflight import Preflight
 
 if TYPE_CHECKING:
@@ -30,16 +34,46 @@ def preflight(designed: Design, account: Account) -> Preflight:
         AwsError: there are no usable credentials, or AWS cannot be reached at all.
     """
     cluster = designed.cluster
-    facts = read_facts(account, questions(designed))
-    names = {zone_id: name for name, zone_id in facts.zones.items()}
-    scores, unknown = scores_of(cluster, account, names)
-    facts = replace(facts, scores=scores, unknown=(*facts.unknown, *unknown))
+    facts = _with_scores(read_facts(account, questions(designed)), cluster, account)
     return Preflight(
         cluster=cluster,
         facts=facts,
         needs=quota_needs(cluster),
         findings=account_findings(cluster, facts),
     )
+
+
+def preflight_of_change(
+    designed: Design, account: Account, *, made: Collection[str], changed: Collection[str]
+) -> Preflight:
+    """Return what the account has against node groups of a cluster that is there.
+
+    Args:
+        designed: the cluster as it shall be.
+        account: where it is.
+        made: names of the node groups that are new.
+        changed: names of those that are there and change.
+
+    Raises:
+        AwsError: there are no usable credentials, or AWS cannot be reached at all.
+    """
+    cluster = designed.cluster
+    groups = tuple(one for one in cluster.node_groups if one.name in {*made, *changed})
+    part = replace(cluster, node_groups=groups)
+    asked = replace(questions(replace(designed, cluster=part)), is_new=False)
+    facts = _with_scores(read_facts(account, asked), part, account)
+    return Preflight(
+        cluster=cluster,
+        facts=facts,
+        needs=tuple(one for one in quota_needs(cluster) if one.code in asked.quotas),
+        findings=change_findings(cluster, facts, made=made, changed=changed),
+    )
+
+
+def _with_scores(facts: AccountFacts, cluster: ResolvedCluster, account: Account) -> AccountFacts:
+    names = {zone_id: name for name, zone_id in facts.zones.items()}
+    scores, unknown = scores_of(cluster, account, names)
+    return replace(facts, scores=scores, unknown=(*facts.unknown, *unknown))
 
 
 def questions(designed: Design) -> Questions:

@@ -21,6 +21,7 @@ from lowtide.app.world import World, look_at
 from lowtide.aws.live.account import Account
 from lowtide.aws.live.stacks import Stacks
 from lowtide.aws.templates.cfn import stack_name
+from lowtide.aws.templates.nodes import group_name
 from lowtide.checks.account.version import step_refused
 from lowtide.kube.live.apply import differences
 from lowtide.kube.objects import Manifest
@@ -67,6 +68,14 @@ class Prepared:
         first = stack_name(self.designed.cluster.name, "cluster")
         made = {StackAction.CREATE, StackAction.REPAIR}
         return any(one.name == first and one.action in made for one in self.live.stacks)
+
+    def groups(self, *actions: StackAction) -> frozenset[str]:
+        """Return the names of the node groups about whose stacks one of these is to be done."""
+        cluster = self.designed.cluster
+        stacks = {one.name for one in self.live.stacks if one.action in actions}
+        return frozenset(
+            one.name for one in cluster.node_groups if group_name(cluster, one) in stacks
+        )
 
 
 def prepare(

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from lowtide.app.files import Inputs
     from lowtide.app.up_plan import Prepared
     from lowtide.model.live_plan import UpResult
+    from lowtide.model.preflight import Preflight
 
 
 @click.command(
@@ -155,24 +156,37 @@ def _command(inputs: Inputs, *, addons: str, prove: bool, profile: str | None) -
 
 
 def _check(prepared: Prepared) -> None:
-    """Look for what would be in the way of a cluster that is not there yet."""
-    if not prepared.creates_cluster:
-        return
-    from lowtide.app.preflight import preflight
+    """Look for what would be in the way of a cluster that is not there yet, or of groups that come or change."""
     from lowtide.report.problems import findings_text
 
-    found = preflight(prepared.designed, prepared.account)
+    found = _preflight(prepared)
+    if found is None:
+        return
     if found.findings:
         width = width_of(sys.stderr) or 100
         say(findings_text(found.findings, width=width, color=has_color(sys.stderr)))
     if found.blockers:
         first = found.blockers[0]
         raise ChecksFailed(
-            "The cluster cannot be created in this account",
+            f"The cluster cannot be {'created' if prepared.creates_cluster else 'changed so'} in this account",
             where=f"account {prepared.live.account}, {prepared.live.region}",
             why=first.message,
             fix=first.fix,
         )
+
+
+def _preflight(prepared: Prepared) -> Preflight | None:
+    """Return what the account has against it, None where no node group is concerned."""
+    from lowtide.app.preflight import preflight, preflight_of_change
+    from lowtide.model.live_plan import StackAction
+
+    if prepared.creates_cluster:
+        return preflight(prepared.designed, prepared.account)
+    made = prepared.groups(StackAction.CREATE, StackAction.REPAIR)
+    changed = prepared.groups(StackAction.CHANGE)
+    if not made and not changed:
+        return None
+    return preflight_of_change(prepared.designed, prepared.account, made=made, changed=changed)
 
 
 def _ask(prepared: Prepared, limit: float | None, *, yes: bool) -> None:

@@ -40,6 +40,7 @@ class Questions:
 
     ``quotas`` are names by code, each with whether it is of spot; ``quota_of`` is the code of a type's quota, on spot or not.
     ``resources`` are ARNs by service on which an action may be allowed alone, with ``{partition}``, ``{region}`` and ``{account}``.
+    Without ``is_new`` the cluster is there, and only what its node groups depend on is asked.
     """
 
     cluster: str
@@ -50,10 +51,11 @@ class Questions:
     actions: tuple[str, ...]
     resources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     uses_spot: bool = False
+    is_new: bool = True
 
 
 def read_facts(account: Account, asked: Questions) -> AccountFacts:
-    """Ask everything at once and return what was answered.
+    """Ask everything that counts at once and return what was answered.
 
     Raises:
         AwsError: there are no usable credentials, or AWS cannot be reached at all.
@@ -75,7 +77,10 @@ class _Reader:
             def start(what: str, read: Callable[[], Fact]) -> Future[Fact | None]:
                 return pool.submit(self._attempt, what, read)
 
-            denied = start("the caller's permissions", self._denials)
+            def start_if_new(what: str, read: Callable[[], Fact]) -> Future[Fact | None]:
+                return start(what, read) if asked.is_new else pool.submit(lambda: None)
+
+            denied = start_if_new("the caller's permissions", self._denials)
             quotas = start("vCPU quotas", self._quotas)
             zones = start("the account's zones", lambda: usable_zones(account))
             offered = start(
@@ -83,9 +88,9 @@ class _Reader:
             )
             prices = start("spot prices", self._prices)
             roles = start("service-linked roles", self._roles)
-            versions = start("the versions that EKS offers", self._versions)
-            clusters = start("whether the cluster's name is free", self._clusters)
-            stacks = start("whether the stacks' names are free", self._stacks)
+            versions = start_if_new("the versions that EKS offers", self._versions)
+            clusters = start_if_new("whether the cluster's name is free", self._clusters)
+            stacks = start_if_new("whether the stacks' names are free", self._stacks)
         principal, refused = denied.result() or ("", ())
         return AccountFacts(
             region=account.region,

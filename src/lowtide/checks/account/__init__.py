@@ -18,6 +18,9 @@ LT611 unreachable-version  the cluster is there, and EKS does not go from its mi
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
+
 from lowtide.checks.account.names_taken import names_taken
 from lowtide.checks.account.offers import foreign_zones, types_not_offered
 from lowtide.checks.account.permissions import denied_permissions, not_verified
@@ -28,7 +31,7 @@ from lowtide.model.account import AccountFacts
 from lowtide.model.cluster import ResolvedCluster
 from lowtide.model.findings import Finding
 
-__all__ = ["account_findings", "quota_needs"]
+__all__ = ["account_findings", "change_findings", "quota_needs"]
 
 _CHECKS = (
     denied_permissions,
@@ -43,8 +46,34 @@ _CHECKS = (
     spot_role,
     not_verified,
 )
+#: Those that look at node groups alone, without that of quotas.
+_OF_GROUPS = (types_not_offered, foreign_zones, dear_spot, scarce_spot, spot_role, not_verified)
 
 
 def account_findings(cluster: ResolvedCluster, facts: AccountFacts) -> tuple[Finding, ...]:
     """Return everything that the account has against the cluster."""
     return tuple(one for check in _CHECKS for one in check(cluster, facts))
+
+
+def change_findings(
+    cluster: ResolvedCluster,
+    facts: AccountFacts,
+    *,
+    made: Collection[str],
+    changed: Collection[str],
+) -> tuple[Finding, ...]:
+    """Return what the account has against node groups of a cluster that is there.
+
+    Args:
+        cluster: the whole, as all its groups share the quotas.
+        facts: with the quotas of these groups alone.
+        made: names of the groups that are new.
+        changed: names of those that are there and change.
+    """
+    groups = tuple(one for one in cluster.node_groups if one.name in {*made, *changed})
+    part = replace(cluster, node_groups=groups)
+    living = [one.name for one in cluster.node_groups if one.name not in made]
+    return (
+        *small_quotas(cluster, facts, living=living),
+        *(one for check in _OF_GROUPS for one in check(part, facts)),
+    )

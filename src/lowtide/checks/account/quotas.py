@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from lowtide.catalog.quotas import vcpu_quota
@@ -34,8 +34,13 @@ def quota_needs(cluster: ResolvedCluster) -> tuple[QuotaNeed, ...]:
     )
 
 
-def small_quotas(cluster: ResolvedCluster, facts: AccountFacts) -> Iterator[Finding]:
-    """Yield a finding for each quota that the cluster does not fit into."""
+def small_quotas(
+    cluster: ResolvedCluster, facts: AccountFacts, *, living: Collection[str] = ()
+) -> Iterator[Finding]:
+    """Yield a finding for each quota that the cluster does not fit into.
+
+    ``living`` are groups that are there already. Where they alone count against a quota, what others use of it now is no error: it passes.
+    """
     for need in quota_needs(cluster):
         fact = facts.quota(need.code)
         if fact is None:
@@ -44,7 +49,7 @@ def small_quotas(cluster: ResolvedCluster, facts: AccountFacts) -> Iterator[Find
         least = max(need.at_minimum, need.one_node)
         if free >= need.at_maximum:
             continue
-        too_small = free < least
+        too_small = (fact.vcpus if living and set(need.groups) <= set(living) else free) < least
         wanted = math.ceil((fact.used or 0) + need.at_maximum)
         used = "" if not fact.used else f", {fact.used} of them in use"
         nodes = f"{need.at_maximum} for {_groups(need)} at the maximum"
