@@ -44,16 +44,30 @@ def invalid_token() -> AwsError:
     return AwsError("InvalidNextToken", "The token provided is not valid.")
 
 
+def page_size(params: Mapping[str, Any], largest: int) -> int:
+    """Return how many entries a page may have.
+
+    Raises:
+        AwsError: InvalidParameterValue: less than one is asked for.
+    """
+    size = int(params.get("MaxResults") or largest)
+    if size < 1:
+        raise AwsError(
+            "InvalidParameterValue", f"Value ( {size} ) for parameter maxResults is invalid."
+        )
+    return min(size, largest)
+
+
 def page(
     items: list[dict[str, Any]], params: Mapping[str, Any], *, largest: int = 1000
 ) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """Return one page of a list, and the token of the next one as part of an answer.
 
     Raises:
-        AwsError: InvalidNextToken.
+        AwsError: InvalidNextToken, or no size of a page.
     """
     start = start_of(params.get("NextToken"))
     if start is None or start > len(items):
         raise invalid_token()
-    end = start + min(int(params.get("MaxResults") or largest), largest)
+    end = start + page_size(params, largest)
     return items[start:end], ({"NextToken": token_of(end)} if end < len(items) else {})

@@ -33,7 +33,7 @@ def describe(box: Box, call: Call) -> Mapping[str, Any]:
     params = call.params
     names, filters = list(params.get("InstanceTypes", [])), list(params.get("Filters", []))
     if not names:
-        part, token = page(_listed(box, call, filters), params, largest=_TYPES_PAGE)
+        part, token = page(listed(box, call, filters), params, largest=_TYPES_PAGE)
         return {"InstanceTypes": part, **token}
     if params.get("MaxResults") or params.get("NextToken"):
         raise AwsError(
@@ -65,6 +65,12 @@ def offerings(box: Box, call: Call) -> Mapping[str, Any]:
     ]
     shown, token = page(found, params, largest=_OFFERINGS_PAGE)
     return {"InstanceTypeOfferings": shown, **token}
+
+
+def sold_in_region(box: Box, call: Call) -> set[str]:
+    """Return the names of all types that the call's region has."""
+    found = (*_offered(box, call, _REGION, None), *_newly_offered(box, call, _REGION, None))
+    return {str(one["InstanceType"]) for one in found}
 
 
 def refuse_where_not_offered(box: Box, call: Call, name: str, zone: str) -> None:
@@ -131,7 +137,7 @@ class _Remembered:
 _REMEMBERED: WeakKeyDictionary[Box, _Remembered] = WeakKeyDictionary()
 
 
-def _listed(box: Box, call: Call, filters: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def listed(box: Box, call: Call, filters: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the types that pass filters, by name; every page of a list asks for the same again."""
     remembered = _REMEMBERED.setdefault(box, _Remembered())
     question = json.dumps([call.region, filters])

@@ -15,7 +15,7 @@ from typing import Any
 from lowtide import catalog
 from lowtide.local.aws import faults
 from lowtide.local.aws.box import Box
-from lowtide.local.aws.ec2.beneath import asked, beneath, invalid_token, is_match
+from lowtide.local.aws.ec2.beneath import asked, beneath, invalid_token, is_match, page_size
 from lowtide.local.aws.errors import AwsError
 from lowtide.local.aws.service import Call
 from lowtide.local.aws.tokens import place_of, token_of
@@ -55,7 +55,7 @@ def history(box: Box, call: Call) -> Mapping[str, Any]:
     A page goes on at a day and a row of it, so that the last one is as quick as the first.
     """
     params = call.params
-    size = min(int(params.get("MaxResults") or _PAGE), _PAGE)
+    size = page_size(params, _PAGE)
     now = box.now()
     until = min(_utc(params.get("EndTime")) or now, now)
     since = max(_utc(params.get("StartTime")) or now - _KEPT, now - _KEPT)
