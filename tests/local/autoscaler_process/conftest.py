@@ -42,31 +42,31 @@ class Deck:
 
     def deploy(self, *flags: str, replicas: int = 1, image: str = "1.36.1") -> None:
         """Apply an autoscaler with these flags."""
-        labels = {"app": "cluster-autoscaler"}
-        container = {
-            "name": "cluster-autoscaler",
-            "image": f"registry.k8s.io/autoscaling/cluster-autoscaler:v{image}",
-            "command": ["/cluster-autoscaler"],
-            "args": ["--cloud-provider=aws", *flags],
+        deploy(self.cluster, *flags, replicas=replicas, image=image)
+
+
+def deploy(cluster: Cluster, *flags: str, replicas: int = 1, image: str = "1.36.1") -> None:
+    """Apply an autoscaler with these flags."""
+    labels = {"app": "cluster-autoscaler"}
+    container = {
+        "name": "cluster-autoscaler",
+        "image": f"registry.k8s.io/autoscaling/cluster-autoscaler:v{image}",
+        "command": ["/cluster-autoscaler"],
+        "args": ["--cloud-provider=aws", *flags],
+    }
+    pod = {"serviceAccountName": "cluster-autoscaler", "containers": [container]}
+    cluster.apply(
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "cluster-autoscaler", "namespace": "kube-system"},
+            "spec": {
+                "replicas": replicas,
+                "selector": {"matchLabels": labels},
+                "template": {"metadata": {"labels": labels}, "spec": pod},
+            },
         }
-        self.cluster.apply(
-            {
-                "apiVersion": "apps/v1",
-                "kind": "Deployment",
-                "metadata": {"name": "cluster-autoscaler", "namespace": "kube-system"},
-                "spec": {
-                    "replicas": replicas,
-                    "selector": {"matchLabels": labels},
-                    "template": {
-                        "metadata": {"labels": labels},
-                        "spec": {
-                            "serviceAccountName": "cluster-autoscaler",
-                            "containers": [container],
-                        },
-                    },
-                },
-            }
-        )
+    )
 
 
 def has_node(cluster: Cluster) -> bool:
@@ -75,7 +75,8 @@ def has_node(cluster: Cluster) -> bool:
 
     found = cluster.get(NODE, "general")
     if found is not None:
-        ready = [one["status"] for one in found["status"]["conditions"] if one["type"] == "Ready"]
+        conditions = found["status"].get("conditions", ())
+        ready = [one["status"] for one in conditions if one["type"] == "Ready"]
         return ready == ["True"]
     amounts = {"cpu": "4", "memory": "8Gi", "pods": "50"}
     metadata = {"name": "general", "annotations": {"kwok.x-k8s.io/node": "fake"}}
