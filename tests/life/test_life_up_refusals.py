@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 pytest.importorskip("boto3")
 
@@ -239,9 +240,17 @@ def test_a_node_type_and_a_name_write_the_file_once(
     assert run(arguments) == 2  # there is no terminal
     assert "Wrote cluster.yaml: cluster demo." in capsys.readouterr().err
     text = Path("cluster.yaml").read_text("utf-8")
-    assert text.count("maxSize: 3\n") + text.count("maxSize: 3 ") == 4
-    for zone in "abc":
-        assert f"availabilityZones: [us-east-1{zone}]" in text
+    general, *gpu = yaml.safe_load(text)["nodeGroups"]
+    assert (general["instanceType"], general["minSize"], general["maxSize"]) == ("m5.large", 1, 3)
+    assert general["desiredCapacity"] == 1
+    assert "instancesDistribution" not in general, "on-demand"
+    assert [one["availabilityZones"] for one in gpu] == [[f"us-east-1{zone}"] for zone in "abc"]
+    for one in gpu:
+        assert (one["minSize"], one["desiredCapacity"], one["maxSize"]) == (0, 0, 3)
+        bought = one["instancesDistribution"]
+        assert bought["instanceTypes"] == ["g4dn.xlarge"]
+        assert bought["onDemandBaseCapacity"] == 0
+        assert bought["onDemandPercentageAboveBaseCapacity"] == 0, "all of it on spot"
     assert run(arguments) == 2
     assert "Going on with cluster.yaml" in capsys.readouterr().err
     assert run([*arguments[:-1], "other"]) == 2
