@@ -80,6 +80,26 @@ def test_all_stacks_are_created_those_that_can_at_the_same_time(stacks: FakeStac
     assert both == ["cluster", "general", "gpu", "addons"]
 
 
+def test_independent_stacks_are_created_while_the_other_is_still_under_way(
+    stacks: FakeStacks,
+) -> None:
+    others: dict[str, dict[str, str]] = {}
+
+    def note(number: int, when: str) -> None:
+        if when == "after" and stacks.mutations[number - 1][0] == "create":
+            name = stacks.mutations[number - 1][1]
+            others[name] = {one: now for one, now in stacks.statuses().items() if one != name}
+
+    stacks.hook = note
+    Run(stacks)()
+    assert others == {
+        "cluster": {},
+        "general": {"cluster": "CREATE_COMPLETE"},
+        "gpu": {"cluster": "CREATE_COMPLETE", "general": "CREATE_IN_PROGRESS"},
+        "addons": dict.fromkeys(("cluster", "general", "gpu"), "CREATE_COMPLETE"),
+    }
+
+
 def test_a_second_run_changes_nothing(stacks: FakeStacks) -> None:
     Run(stacks)()
     stacks.mutations.clear()
