@@ -76,6 +76,32 @@ def test_another_region_is_priced_for_real_after_a_refresh(cloud: Cloud, lowtide
     assert (row["on_demand_usd_per_hour"], row["priced_as"]) == (0.587, "eu-west-1")
 
 
+def test_a_plan_elsewhere_is_priced_there_once_aws_was_asked_for_that_region(
+    cloud: Cloud, lowtide: Lowtide
+) -> None:
+    made = lowtide("init", "--name", "vision", "--gpu-type", "g4dn.xlarge", "--region", "eu-west-1")
+    assert made.code == 0, made.err
+    before = json.loads(lowtide("plan", "-o", "json").out)
+    assert before["prices"]["on_demand"]["refreshed"] is False
+    foreign = "prices are those of us-east-1, not of eu-west-1"
+    assert any(one.startswith(foreign) for one in before["notices"])
+    refreshed = lowtide("prices", "refresh", "--region", "eu-west-1", "-o", "json")
+    assert refreshed.code == 0, refreshed.err
+    asked = [params for _, operation, params in cloud.calls if operation == "GetProducts"]
+    region = {"Type": "TERM_MATCH", "Field": "regionCode", "Value": "eu-west-1"}
+    assert all(region in one["Filters"] for one in asked)
+    after = json.loads(lowtide("plan", "-o", "json").out)
+    assert not any(one.startswith(foreign) for one in after["notices"])
+    assert after["prices"]["on_demand"]["refreshed"]
+    (row,) = json.loads(
+        lowtide("prices", "--region", "eu-west-1", "--type", "g4dn.xlarge", "-o", "json").out
+    )["types"]
+    assert row["priced_as"] == "eu-west-1"
+    told = on_demand_prices("eu-west-1")["g4dn.xlarge"]
+    assert row["on_demand_usd_per_hour"] == told
+    assert after["gpu_hour_usd"][0]["on_demand"] == told, "which the plan says, too"
+
+
 def test_old_prices_are_not_used_and_spot_prices_grow_old_first() -> None:
     kept = CachedPrices(
         region="us-east-1",
