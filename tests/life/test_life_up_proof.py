@@ -29,6 +29,7 @@ class Played:
         self._phases = iter(phases)
         self.pod: dict[str, Any] | None = None
         self.calls: list[str] = []
+        self.created: list[dict[str, Any]] = []
 
     def list(self, *_: object, **__: object) -> Any:
         count = next(self._nodes, 0)
@@ -42,6 +43,7 @@ class Played:
     def create(self, obj: dict[str, Any]) -> None:
         assert self.pod is None
         self.calls.append("create")
+        self.created.append(obj)
         self.pod = {**obj, "spec": {**obj["spec"], "nodeName": "n"}, "status": {}}
 
     def get(self, *_: object) -> dict[str, Any] | None:
@@ -76,6 +78,11 @@ def test_each_round_begins_with_no_gpu_node() -> None:
     told, proofs = _prove(cluster)
     assert [(one.node, one.log) for one in proofs] == [("n", "Tesla T4")] * 2
     assert cluster.calls == ["delete", "create", "delete", "create", "delete"]
+    for pod in cluster.created:
+        (container,) = pod["spec"]["containers"]
+        assert container["command"] == ["nvidia-smi"]
+        assert container["resources"]["limits"]["nvidia.com/gpu"] == "1"
+        assert pod["spec"]["tolerations"] == [{"operator": "Exists"}]
     waits = [one for one in told if "waiting" in one]
     assert waits == ["GPU nodes: waiting for 2 to go", "GPU nodes: waiting for 1 to go"]
 
