@@ -124,6 +124,34 @@ def test_an_instance_that_ec2_took_away_counts_as_lost(cloud: Cloud) -> None:
     assert until(lambda: only(cloud), lambda one: one.lost > 0).lost == 1
 
 
+def test_an_instance_that_spot_took_back_counts_as_lost(cloud: Cloud) -> None:
+    policy = {
+        "LaunchTemplate": {
+            "LaunchTemplateSpecification": {"LaunchTemplateId": template(cloud), "Version": "1"},
+            "Overrides": [{"InstanceType": "g4dn.xlarge"}],
+        },
+        "InstancesDistribution": {"OnDemandPercentageAboveBaseCapacity": 0},
+    }
+    group(cloud, MixedInstancesPolicy=policy, DesiredCapacity=1)
+    one = until(
+        lambda: only(cloud), lambda one: [each.state for each in one.instances] == ["InService"]
+    )
+    assert (one.instances[0].spot, one.lost) == (True, 0)
+    interrupt(cloud, one.instances[0].id)
+    taken = one.instances[0].id
+    seen = until(lambda: only(cloud), lambda one: taken not in {each.id for each in one.instances})
+    assert seen.lost == 1, "the instance that comes in its place is no loss"
+
+
+def interrupt(cloud: Cloud, instance: str) -> None:
+    """Let spot take an instance back, as `lowtide local fault interrupt` does: with its notice."""
+    box = cloud.served.box
+    with box.lock:
+        box.services["autoscaling"].timers["interrupt"](
+            box, region=box.settings.region, instance_id=instance
+        )
+
+
 def test_bounds_move_and_the_number_of_nodes_stays(cloud: Cloud) -> None:
     group(cloud, DesiredCapacity=2)
     set_bounds(cloud.account, "vision", only(cloud), 1, 3)
