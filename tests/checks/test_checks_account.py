@@ -258,6 +258,52 @@ def test_a_price_limit_below_the_market_is_found() -> None:
     assert account_findings(limited, replace(GOOD, spot_usd=cheap)) == ()
 
 
+@pytest.mark.parametrize(
+    ("facts", "code", "command"),
+    [
+        (
+            replace(GOOD, offered={**GOOD.offered, "g5.xlarge": ()}),
+            "LT603",
+            (
+                "aws ec2 describe-instance-type-offerings --location-type availability-zone "
+                "--filters Name=instance-type,Values=g5.xlarge --region us-east-1"
+            ),
+        ),
+        (
+            replace(GOOD, zones={"us-east-1b": "use1-az2"}),
+            "LT604",
+            "aws ec2 describe-availability-zones --region us-east-1",
+        ),
+        (
+            replace(GOOD, versions={"1.37": "STANDARD_SUPPORT"}),
+            "LT605",
+            "aws eks describe-cluster-versions --region us-east-1",
+        ),
+        (
+            replace(GOOD, versions={"1.36": "EXTENDED_SUPPORT", "1.37": "STANDARD_SUPPORT"}),
+            "LT605",
+            "aws eks describe-cluster-versions --region us-east-1",
+        ),
+        (
+            replace(GOOD, spot_usd={"g4dn.xlarge": {"us-east-1a": 9.0}}),
+            "LT607",
+            (
+                "aws ec2 describe-spot-price-history --instance-types g4dn.2xlarge g4dn.xlarge g5.xlarge "
+                "--product-descriptions Linux/UNIX --start-time $(date -u +%FT%TZ) --region us-east-1"
+            ),
+        ),
+    ],
+)
+def test_a_choice_that_is_none_comes_with_the_command_that_lists_those_there_are(
+    facts: AccountFacts, code: str, command: str
+) -> None:
+    text = TEXT.replace("onDemandBaseCapacity: 1", "maxPrice: 0.10")
+    limited = resolve_cluster(read_cluster(text, "cluster.yaml"), Policy())
+    found = [one for one in account_findings(limited, facts) if one.code == code]
+    assert found
+    assert all(command in one.fix for one in found)
+
+
 def test_low_placement_scores_are_a_note_only_where_every_zone_is_low(
     cluster: ResolvedCluster,
 ) -> None:

@@ -33,7 +33,8 @@ def dear_spot(cluster: ResolvedCluster, facts: AccountFacts) -> Iterator[Finding
                 SPOT_LIMIT,
                 Severity.WARNING,
                 f"maxPrice is ${limit:.4f}, and the cheapest of its types costs ${min(prices):.4f} an hour on spot now",
-                "raise instancesDistribution.maxPrice, or leave it out: the limit is the on-demand price then",
+                "raise instancesDistribution.maxPrice, or leave it out: the limit is the on-demand price then. "
+                f"{_listing(group, facts.region)} lists the prices",
             )
 
 
@@ -74,3 +75,11 @@ def _prices(group: NodeGroup, facts: AccountFacts) -> list[float]:
         for zone, usd in facts.spot_usd.get(one.offering.instance_type.name, {}).items()
         if zone in group.zones
     ]
+
+
+def _listing(group: NodeGroup, region: str) -> str:
+    types = sorted({one.offering.instance_type.name for one in group.candidates})
+    return (
+        f"aws ec2 describe-spot-price-history --instance-types {' '.join(types)} "
+        f"--product-descriptions Linux/UNIX --start-time $(date -u +%FT%TZ) --region {region}"
+    )

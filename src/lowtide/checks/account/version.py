@@ -32,6 +32,7 @@ def unoffered_version(cluster: ResolvedCluster, facts: AccountFacts) -> Iterator
     standard = [minor for minor, one in facts.versions.items() if one == STANDARD]
     if status == STANDARD:
         return
+    listing = f"aws eks describe-cluster-versions --region {facts.region}"
     if status == EXTENDED:
         yield at_cluster(
             cluster,
@@ -39,7 +40,7 @@ def unoffered_version(cluster: ResolvedCluster, facts: AccountFacts) -> Iterator
             Severity.WARNING,
             f"EKS has Kubernetes {cluster.version} in extended support alone, which costs six times as much per hour; a cluster with "
             "supportType STANDARD is upgraded by AWS instead",
-            f"write one of {', '.join(standard)} as version",
+            f"write one of {', '.join(standard)} as version; {listing} lists all",
         )
         return
     yield at_cluster(
@@ -47,7 +48,7 @@ def unoffered_version(cluster: ResolvedCluster, facts: AccountFacts) -> Iterator
         UNOFFERED_VERSION,
         Severity.ERROR,
         f"EKS does not offer Kubernetes {cluster.version} in {facts.region}; it offers {', '.join(facts.versions)}",
-        f"aws eks describe-cluster-versions --region {facts.region} lists them",
+        f"write one of these as version; {listing} lists them",
     )
 
 
