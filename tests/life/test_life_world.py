@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -153,6 +154,28 @@ def test_what_would_be_changed_replaced_or_deleted_is_seen_and_nothing_is_change
     api = Account("us-east-1").client("cloudformation")
     for name in before:
         assert api.list_change_sets(StackName=name)["Summaries"] == []
+
+
+def test_what_cloudformation_would_replace_is_told_and_warned_of(
+    mixed: Serving, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _made(_prepare())
+    path = Path("cluster.yaml")
+    old = "name: gpu-managed\n    instanceType: g4dn.xlarge"
+    assert old in FILE
+    path.write_text(FILE.replace(old, old.replace("g4dn", "g5")), "utf-8")
+    plans = {one.name: one for one in _prepare().live.stacks}
+    changed = plans["lowtide-mixed-nodegroup-gpu-managed"]
+    (group,) = (one for one in changed.changes if one.logical_id == "NodeGroup")
+    assert (group.action, group.replaces) == ("Modify", "True")
+    assert "InstanceTypes" in group.properties
+    assert run(["plan", "--live"]) == 0
+    shown = capsys.readouterr().out
+    assert "NodeGroup (AWS::EKS::Nodegroup) REPLACED: " in shown
+    drastic = sum(one.is_drastic for plan in plans.values() for one in plan.changes)
+    assert re.search(
+        rf"^WARNING: {drastic} resources? would or may be replaced or deleted", shown, re.MULTILINE
+    )
 
 
 @pytest.mark.slow
