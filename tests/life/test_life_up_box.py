@@ -138,6 +138,33 @@ def test_a_second_up_changes_nothing(
     assert "no stack and no object would change" in capsys.readouterr().err
 
 
+def test_objects_that_somebody_changed_are_named_by_the_plan_and_set_back_by_up(
+    up: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    up()
+    assert run(["plan", "--live"]) == 0
+    assert "differ" not in capsys.readouterr().out
+    deployment = "deployment/cluster-autoscaler"
+    image = ("-o", "jsonpath={.spec.template.spec.containers[0].image}")
+    before = _kubectl("-n", "kube-system", "get", deployment, *image)
+    other = before.rpartition(":")[0] + ":v0.0.1"
+    _kubectl("-n", "kube-system", "set", "image", deployment, f"cluster-autoscaler={other}")
+    daemons = "daemonset/nvidia-device-plugin-daemonset"
+    _kubectl("-n", "kube-system", "delete", daemons)
+    assert run(["plan", "--live"]) == 0
+    shown = capsys.readouterr().out
+    assert "2 Kubernetes objects differ" in shown
+    changed = next(one for one in shown.splitlines() if "~ Deployment/" in one)
+    assert changed.startswith("  ~ Deployment/cluster-autoscaler: ")
+    assert "image" in changed
+    assert "  + DaemonSet/nvidia-device-plugin-daemonset" in shown.splitlines()
+    assert _kubectl("-n", "kube-system", "get", deployment, *image) == other, "nothing was changed"
+    up()
+    assert _kubectl("-n", "kube-system", "get", deployment, *image) == before
+    assert run(["plan", "--live"]) == 0
+    assert "differ" not in capsys.readouterr().out
+
+
 def test_applying_the_manifests_of_the_example_afterwards_changes_no_pod(
     up: Callable[..., Any],
 ) -> None:
