@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shutil
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +21,13 @@ from lowtide.cli.local import LOCAL_VERBS
 from lowtide.cli.main import run
 
 PYTHON = [sys.executable, "-m", "lowtide"]
+#: Stands in for the aws CLI: service, operation, and pairs of option and value.
+BOTO3 = """
+import boto3, sys
+service, operation, *rest = sys.argv[1:]
+given = {name.strip("-").capitalize(): value for name, value in zip(rest[::2], rest[1::2])}
+print(getattr(boto3.client(service), operation.replace("-", "_"))(**given))
+"""
 
 
 @pytest.fixture
@@ -70,6 +79,25 @@ def test_a_command_runs_beside_the_box_and_its_exit_code_is_ours(
     killed = "import os; os.kill(os.getpid(), 15)"
     assert _run(environment, "local", "aws", "--", sys.executable, "-c", killed).returncode == 143
     assert list((Path(environment["XDG_STATE_HOME"]) / "lowtide" / "local").iterdir()) == []
+
+
+def test_what_was_made_in_a_box_with_a_state_file_is_there_in_the_next_one(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    kept = tmp_path / "aws.state"
+
+    def typed(*command: str) -> str:
+        client = [sys.executable, "-c", BOTO3] if shutil.which("aws") is None else ["aws"]
+        ran = _run(environment, "local", "aws", "--state", str(kept), "--", *client, *command)
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout
+
+    typed("ssm", "put-parameter", "--name", "/kept", "--value", "tide", "--type", "String")
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert "tide" in typed("ssm", "get-parameter", "--name", "/kept")
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    without = ("local", "aws", "--", sys.executable, "-c", BOTO3)
+    assert _run(environment, *without, "ssm", "get-parameter", "--name", "/kept").returncode != 0
 
 
 def test_a_command_that_cannot_be_run_is_named(environment: dict[str, str]) -> None:
