@@ -12,7 +12,7 @@ from functools import partial
 from lowtide.app.patience import Patience, patiently
 from lowtide.aws.live.account import Account
 from lowtide.aws.live.eks import LiveCluster, cluster_names, find_cluster
-from lowtide.aws.live.remains.ec2 import tagged_networks
+from lowtide.aws.live.remains.networks import tagged_networks
 from lowtide.aws.live.session import DENIED
 from lowtide.aws.templates.cfn import stack_name
 from lowtide.model.account import Unverified

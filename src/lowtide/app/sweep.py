@@ -16,8 +16,8 @@ from lowtide.app.price_cache import fresh_prices
 from lowtide.aws.live.account import Account
 from lowtide.aws.live.remains import look
 from lowtide.aws.live.remains.asking import Asking
-from lowtide.aws.live.remains.ec2 import networks_of
 from lowtide.aws.live.remains.identity import WITHOUT_REGION, region_elsewhere
+from lowtide.aws.live.remains.networks import networks_of
 from lowtide.aws.live.remains.removing import can_remove, remove
 from lowtide.aws.live.session import DENIED
 from lowtide.explain.remains import InstancePrice, priced

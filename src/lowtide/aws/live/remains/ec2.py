@@ -9,10 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lowtide.aws.live.account import Account
-from lowtide.aws.live.eks import find_cluster
 from lowtide.aws.live.remains.asking import Asking, plain
-from lowtide.aws.live.session import ask
 from lowtide.model.names import CLUSTER_TAG
 from lowtide.model.remains import SNAPSHOT, VOLUME, Remain
 
@@ -279,29 +276,6 @@ def _of_control_plane(asking: Asking, owned: Mapping[str, str]) -> Iterator[Rema
         found = kind.remain(asking, raw, f"description {words}")
         if found is not None and found.id not in owned:
             yield found
-
-
-def networks_of(account: Account, cluster: str) -> frozenset[str]:
-    """Return the VPCs in which the cluster's things may stand: the one that EKS names, and those with lowtide's tag.
-
-    Raises:
-        AwsError: AWS refused, or could not be reached.
-    """
-    tagged = tagged_networks(account, CLUSTER_TAG, cluster)
-    found = find_cluster(account, cluster)
-    named = {found.network} if found is not None and found.network else set()
-    return tagged | named
-
-
-def tagged_networks(account: Account, key: str, value: str) -> frozenset[str]:
-    """Return the VPCs with a tag.
-
-    Raises:
-        AwsError: AWS refused, or could not be reached.
-    """
-    by_tag = {"Name": f"tag:{key}", "Values": [value]}
-    found = ask(account.client("ec2").describe_vpcs, Filters=[by_tag])["Vpcs"]
-    return frozenset(one["VpcId"] for one in found)
 
 
 def tag_volumes(asking: Asking, volumes: tuple[str, ...]) -> None:
