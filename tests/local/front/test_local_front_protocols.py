@@ -28,7 +28,7 @@ from lowtide.local.aws.errors import AwsError
 from lowtide.local.aws.front import app as front_app
 from lowtide.local.aws.front import server as front_server
 from lowtide.local.aws.front import writing
-from lowtide.local.aws.front.models import model_of, route, service_named
+from lowtide.local.aws.front.models import SERVED, model_of, route, service_named
 from lowtide.local.aws.service import Call, Service
 from tests.local.front.conftest import Client
 
@@ -395,17 +395,12 @@ def test_a_head_above_the_limit_is_refused(client: Client) -> None:
         assert b" 400 " in raw.recv(65536).splitlines()[0]
 
 
-SERVICES = (
-    "ec2",
-    "iam",
-    "ssm",
-    "eks",
-    "sqs",
-    "tagging",
-    "events",
-    "sts",
-    "autoscaling",
-    "cloudformation",
+#: The names in signatures of all services that are served.
+SERVICES = sorted(
+    {
+        model_of(one).metadata.get("signingName") or model_of(one).metadata["endpointPrefix"]
+        for one in SERVED
+    }
 )
 _ACTIONS = (
     "DescribeVpcs",
@@ -439,6 +434,10 @@ _targets = st.sampled_from(
         "AmazonSSM.PutParameter",
         "AmazonSQS.CreateQueue",
         "AWSEvents.PutRule",
+        "Logs_20140328.CreateLogGroup",
+        "TrentService.CreateKey",
+        "AWSInsightsIndexService.GetCostAndUsage",
+        "ServiceQuotasV20190624.GetServiceQuota",
         "AmazonSSM.",
         ".",
         "x",
@@ -505,6 +504,8 @@ def test_every_rest_path_of_eks_leads_to_its_own_operation() -> None:
 
 
 def test_signing_names_lead_to_botocores_services() -> None:
+    both_balancers = {"elb", "elbv2"}  # they share one, and tell themselves apart by a version
+    assert {service_named(one) for one in SERVICES} | both_balancers == SERVED
     assert service_named("tagging") == "resourcegroupstaggingapi"
     assert service_named("servicequotas") == "service-quotas"
     assert service_named("elasticloadbalancing", "2012-06-01") == "elb"
