@@ -18,6 +18,7 @@ import pytest
 pytest.importorskip("moto", reason="needs lowtide[local]")
 
 from lowtide.local.controlplane.ownership import is_alive, process
+from tests.local.life.eks_parts import create_cluster, wait_for
 from tests.local.life.home import PYTHON, Home
 
 
@@ -34,6 +35,12 @@ def _listening(port: int) -> Iterator[None]:
         one.bind(("127.0.0.1", port))
         one.listen()
         yield
+
+
+def _processes(home: Home) -> dict[str, int]:
+    (cluster,) = home.document("local", "status")["clusters"]
+    found: dict[str, int] = cluster["processes"]
+    return found
 
 
 def test_the_printed_lines_reach_the_box_and_nothing_is_left_after_down(home: Home) -> None:
@@ -121,6 +128,18 @@ def test_a_box_that_runs_otherwise_than_asked_is_left_alone_and_the_way_is_named
     home.run("local", "down", "--keep")
     home.up()
     assert home.document("local", "status")["speed"] == 50.0
+
+
+@pytest.mark.slow
+def test_admission_plug_ins_that_are_typed_are_those_of_the_clusters_api_server(home: Home) -> None:
+    typed = ("ExtendedResourceToleration=off", "AlwaysPullImages=on", "LimitRanger=off")
+    home.up("--speed", "100", *(word for one in typed for word in ("--admission", one)))
+    create_cluster(home, "tide")
+    wait_for(lambda: bool(_processes(home).get("kube-apiserver")))
+    text = Path(f"/proc/{_processes(home)['kube-apiserver']}/cmdline").read_text("utf-8")
+    flags = dict(one.partition("=")[::2] for one in text.split("\0"))
+    assert flags["--enable-admission-plugins"].split(",") == ["NodeRestriction", "AlwaysPullImages"]
+    assert flags["--disable-admission-plugins"] == "LimitRanger"
 
 
 @pytest.mark.slow
