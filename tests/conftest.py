@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
 import botocore.session
 import pytest
 from hypothesis import settings
+
+from tests.programs import in_one_place
 
 # A deadline measures the machine, not the code: with other work beside it any example can be late.
 settings.register_profile("lowtide", deadline=None)
@@ -39,6 +41,14 @@ def _loader_with_shared_models(search_path: str | None = None) -> Any:
 _botocore.create_loader = _loader_with_shared_models
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Say once, and not once per test, that the programs of a control plane are missing."""
+    report = yield
+    in_one_place(report)
+    return report
 
 
 def find_shared(relative: str) -> Path | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.conformance_local.__main__ import outcome
+from tests.programs import programs_or_skip
 
 if TYPE_CHECKING:
     from lowtide.local.controlplane.binaries import Binaries
@@ -17,14 +18,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def programs() -> Binaries:
     """The programs of a control plane; skips the test where they are missing."""
-    from lowtide.local.controlplane.binaries import find_binaries
-    from lowtide.local.controlplane.releases import DEFAULT_MINOR
-    from lowtide.model.errors import LowtideError
-
-    try:
-        return find_binaries(DEFAULT_MINOR)
-    except LowtideError:
-        pytest.skip("needs the programs of a control plane: lowtide local build")
+    return programs_or_skip()
 
 
 # No pod runs on a fresh node in these two, so nothing in them is a matter of chance.

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.programs import programs_or_skip
+
 if TYPE_CHECKING:
     from lowtide.kube.live.client import Cluster
     from lowtide.local.controlplane.planes import Plane
@@ -17,16 +19,11 @@ STAGES = "tests/local/controlplane/stages.yaml"
 @pytest.fixture(scope="session")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
     """A control plane; skips the test where its programs are missing."""
-    from lowtide.local.controlplane.binaries import find_binaries
     from lowtide.local.controlplane.planes import Planes, PlaneSpec
     from lowtide.local.controlplane.releases import DEFAULT_MINOR
-    from lowtide.model.errors import LowtideError
     from tests.conftest import ROOT
 
-    try:
-        binaries = find_binaries(DEFAULT_MINOR)
-    except LowtideError:
-        pytest.skip("needs the programs of a control plane: lowtide local build")
+    binaries = programs_or_skip()
     folder = tmp_path_factory.mktemp("kube-live")
     planes = Planes(folder, binaries=lambda _: binaries, stages=ROOT / STAGES)
     try:

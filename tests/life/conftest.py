@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.conftest import ROOT
+from tests.programs import programs_or_skip
 
 if TYPE_CHECKING:
     from lowtide.local.serve import Serving
@@ -49,15 +50,9 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     """A box whose clusters are real control planes, in the environment of every client; skips the test where their programs are missing."""
     pytest.importorskip("moto", reason="needs lowtide[local]")
     from lowtide.local.aws.settings import Settings
-    from lowtide.local.controlplane.binaries import find_binaries
-    from lowtide.local.controlplane.releases import DEFAULT_MINOR
     from lowtide.local.serve import Serving
-    from lowtide.model.errors import LowtideError
 
-    try:
-        find_binaries(DEFAULT_MINOR)
-    except LowtideError:
-        pytest.skip("needs the programs of a control plane: lowtide local build")
+    programs_or_skip()
     folder = tmp_path_factory.mktemp("life")
     with (
         pytest.MonkeyPatch.context() as patch,

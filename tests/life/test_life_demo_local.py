@@ -17,6 +17,7 @@ pytest.importorskip("moto", reason="needs lowtide[local]")
 from lowtide.app.demo_local import COMMANDS
 from lowtide.cli.main import run
 from tests.conftest import ROOT
+from tests.programs import programs_or_skip
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,14 +80,7 @@ def test_it_has_no_document(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.fixture
 def environment(tmp_path: Path) -> Mapping[str, str]:
     """The environment of a demo whose boxes lie in a folder of the test; skips it where the programs are missing."""
-    from lowtide.local.controlplane.binaries import find_binaries
-    from lowtide.local.controlplane.releases import DEFAULT_MINOR
-    from lowtide.model.errors import LowtideError
-
-    try:
-        find_binaries(DEFAULT_MINOR)
-    except LowtideError:
-        pytest.skip("needs the programs of a control plane: lowtide local build")
+    programs_or_skip()
     return {**os.environ, "XDG_STATE_HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
 
 

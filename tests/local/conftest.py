@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lowtide.model.errors import LowtideError
+from tests.programs import programs_or_skip
 
 if TYPE_CHECKING:
     from lowtide.local.controlplane.binaries import Binaries
@@ -15,10 +15,4 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def binaries() -> Binaries:
     """The programs of the default minor; skips the test where they are missing."""
-    from lowtide.local.controlplane.binaries import find_binaries
-    from lowtide.local.controlplane.releases import DEFAULT_MINOR
-
-    try:
-        return find_binaries(DEFAULT_MINOR)
-    except LowtideError:
-        pytest.skip("needs the programs of a control plane: lowtide local build")
+    return programs_or_skip()
