@@ -41,3 +41,25 @@ def test_a_placement_group_is_named_once_found_and_deleted(aws: Aws) -> None:
         with pytest.raises(AwsError, match="is unknown") as gone:
             aws(operation, **params)
         assert gone.value.code == "InvalidPlacementGroup.Unknown"
+
+
+def test_the_tags_of_a_placement_group_are_found_among_those_of_all(aws: Aws) -> None:
+    said = [{"ResourceType": "placement-group", "Tags": [{"Key": "owner", "Value": "ann"}]}]
+    made = aws("CreatePlacementGroup", GroupName="near", TagSpecifications=said)["PlacementGroup"]
+    aws("CreatePlacementGroup", GroupName="plain")
+    row = {
+        "ResourceId": made["GroupId"],
+        "ResourceType": "placement-group",
+        "Key": "owner",
+        "Value": "ann",
+    }
+    for name, value in (
+        ("key", "owner"),
+        ("value", "a*"),
+        ("resource-id", made["GroupId"]),
+        ("resource-type", "placement-group"),
+    ):
+        assert aws("DescribeTags", Filters=[{"Name": name, "Values": [value]}])["Tags"] == [row]
+        assert row not in aws("DescribeTags", Filters=[{"Name": name, "Values": ["no"]}])["Tags"]
+    by_tag = [{"Name": "tag-key", "Values": ["owner"]}]
+    assert aws("DescribePlacementGroups", Filters=by_tag)["PlacementGroups"] == [made]

@@ -41,6 +41,7 @@ SERVICE = Service(
             "DescribeInstances": instances.describe,
             "DescribeLaunchTemplateVersions": templates.describe_versions,
             "DescribePlacementGroups": placement.describe,
+            "DescribeTags": placement.describe_tags,
             "DescribeSpotPriceHistory": spot.history,
             "GetInstanceTypesFromInstanceRequirements": requirements.types_for,
             "GetSpotPlacementScores": spot.scores,

@@ -7,11 +7,11 @@ is nothing that the box can show. Source: EC2 API reference, CreatePlacementGrou
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lowtide.local.aws.box import Box
-from lowtide.local.aws.ec2.beneath import asked, is_match
+from lowtide.local.aws.ec2.beneath import asked, beneath, is_match
 from lowtide.local.aws.errors import AwsError
 from lowtide.local.aws.service import Call
 
@@ -64,6 +64,7 @@ def describe(box: Box, call: Call) -> Mapping[str, Any]:
         and is_match(name, asked(filters, "group-name"))
         and is_match(one["Strategy"], asked(filters, "strategy"))
         and is_match(one["State"], asked(filters, "state"))
+        and _has_key(one, asked(filters, "tag-key"))
     ]
     return {"PlacementGroups": found}
 
@@ -74,6 +75,32 @@ def delete(box: Box, call: Call) -> Mapping[str, Any]:
     if _groups(box, call).pop(name, None) is None:
         raise _unknown(name)
     return {}
+
+
+def describe_tags(box: Box, call: Call) -> Mapping[str, Any]:
+    """DescribeTags: moto's, and those of placement groups, which it does not know."""
+    answer = beneath(box, call)
+    filters = call.params.get("Filters") or []
+    rows = (
+        row
+        for row in _tag_rows(_groups(box, call))
+        if is_match(row["Key"], asked(filters, "key"))
+        and is_match(row["Value"], asked(filters, "value"))
+        and is_match(row["ResourceId"], asked(filters, "resource-id"))
+        and is_match(row["ResourceType"], asked(filters, "resource-type"))
+    )
+    return {**answer, "Tags": [*answer.get("Tags", ()), *rows]}
+
+
+def _tag_rows(groups: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, str]]:
+    for one in groups.values():
+        whose = {"ResourceId": one["GroupId"], "ResourceType": "placement-group"}
+        for tag in one["Tags"]:
+            yield {**whose, "Key": tag["Key"], "Value": tag.get("Value", "")}
+
+
+def _has_key(group: Mapping[str, Any], keys: list[str] | None) -> bool:
+    return keys is None or any(is_match(tag["Key"], keys) for tag in group["Tags"])
 
 
 def _groups(box: Box, call: Call) -> dict[str, dict[str, Any]]:
