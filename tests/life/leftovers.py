@@ -144,6 +144,7 @@ def _in_ec2(cluster: str, ours: Tags, theirs: Tags) -> None:
         **said("vpc-endpoint", ours),
     )
     ec2.create_key_pair(KeyName="k", **said("key-pair", ours))
+    ec2.create_placement_group(GroupName="p", Strategy="cluster", **said("placement-group", ours))
     balancers = tags({"elbv2.k8s.aws/cluster": cluster})
     client("elbv2").create_load_balancer(
         Name="nlb", Subnets=[subnet], Type="network", Tags=balancers
@@ -153,7 +154,11 @@ def _in_ec2(cluster: str, ours: Tags, theirs: Tags) -> None:
     )
     listener = {"Protocol": "tcp", "LoadBalancerPort": 80, "InstancePort": 80}
     client("elb").create_load_balancer(
-        LoadBalancerName="classic", Listeners=[listener], Subnets=[subnet], Tags=theirs
+        LoadBalancerName="classic",
+        Listeners=[listener],
+        Subnets=[subnet],
+        SecurityGroups=[group],
+        Tags=theirs,
     )
 
 
@@ -193,7 +198,7 @@ def _identities(cluster: str, ours: Tags) -> None:
 MADE = frozenset(
     {
         "Auto Scaling group", "instance", "load balancer", "classic load balancer", "target group", "NAT gateway", "elastic IP",
-        "VPC endpoint", "network interface", "security group", "launch template", "key pair", "subnet", "route table",
+        "VPC endpoint", "network interface", "security group", "launch template", "placement group", "key pair", "subnet", "route table",
         "internet gateway", "VPC", "event rule", "queue", "parameter", "log group", "instance profile", "role", "OIDC provider",
         "volume", "snapshot",
     }
@@ -216,6 +221,31 @@ def eks_cluster(
         resourcesVpcConfig={"subnetIds": [one["SubnetId"] for one in subnets[:2]]},
         tags=wanted,
     )
+
+
+def node_group(cluster: str, wanted: dict[str, str]) -> None:
+    """Wait until an EKS cluster is there, and create a managed node group in it, without a node."""
+    eks = client("eks")
+    while (found := eks.describe_cluster(name=cluster)["cluster"])["status"] == "CREATING":
+        time.sleep(0.05)
+    role = client("iam").create_role(
+        RoleName=f"n-{cluster}", AssumeRolePolicyDocument=json.dumps(TRUST)
+    )
+    eks.create_nodegroup(
+        clusterName=cluster,
+        nodegroupName="gpu",
+        nodeRole=role["Role"]["Arn"],
+        subnets=found["resourcesVpcConfig"]["subnetIds"],
+        instanceTypes=["g4dn.xlarge"],
+        amiType="AL2023_x86_64_NVIDIA",
+        scalingConfig={"minSize": 0, "maxSize": 1, "desiredSize": 0},
+        tags=wanted,
+    )
+    while (
+        eks.describe_nodegroup(clusterName=cluster, nodegroupName="gpu")["nodegroup"]["status"]
+        == "CREATING"
+    ):
+        time.sleep(0.05)
 
 
 def kinds(found: Iterable[dict[str, Any]]) -> set[str]:

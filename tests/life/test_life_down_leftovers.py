@@ -296,6 +296,25 @@ def test_a_cluster_without_its_stack_goes_by_the_sweep(down: Down) -> None:
     assert "EKS cluster" in leftovers.kinds(found["removed"])
 
 
+@pytest.mark.slow
+def test_a_managed_node_group_without_its_stack_goes_by_the_sweep_before_its_cluster(
+    down: Down,
+) -> None:
+    leftovers.eks_cluster(NAME, {names.CLUSTER_TAG: NAME})
+    leftovers.node_group(NAME, {names.CLUSTER_TAG: NAME})
+    code, found = down()
+    assert code == 1
+    (group,) = (one for one in found["left"] if one["kind"] == "EKS node group")
+    assert (group["id"], group["usd_per_month"]) == ("gpu", 0.0)
+    assert group["command"] == (
+        f"aws eks delete-nodegroup --cluster-name {NAME} --nodegroup-name gpu --region us-east-1"
+    )
+    code, found = down("--sweep")
+    assert (code, found["nothing_left"]) == (0, True)
+    removed = [one["kind"] for one in found["removed"]]
+    assert removed.index("EKS node group") < removed.index("EKS cluster")
+
+
 # What goes wrong
 
 
