@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 REASON = "needs the programs of a control plane: lowtide local build"
 
 
-def programs_or_skip() -> Binaries:
-    """Return the programs of the default minor; skip the test where they are missing."""
+def programs_or_skip(minor: str = "") -> Binaries:
+    """Return the programs of a minor, of the default one unless one is named; skip the test where they are missing."""
     from lowtide.local.controlplane.binaries import find_binaries
     from lowtide.local.controlplane.releases import DEFAULT_MINOR
 
     try:
-        return find_binaries(DEFAULT_MINOR)
+        return find_binaries(minor or DEFAULT_MINOR)
     except LowtideError:
-        pytest.skip(REASON)
+        pytest.skip(f"{REASON} --download --kubernetes {minor}" if minor else REASON)
 
 
 def in_one_place(report: pytest.TestReport) -> None:

@@ -30,8 +30,8 @@ def wait_for(condition: Callable[[], bool], within_s: float = 180.0) -> None:
         time.sleep(0.2)
 
 
-def create_cluster(home: Home, name: str) -> None:
-    """Create a cluster; it becomes ACTIVE later."""
+def create_cluster(home: Home, name: str, **params: str) -> None:
+    """Create a cluster, of EKS's default version unless ``version`` is given; it becomes ACTIVE later."""
     ec2 = home.aws("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     subnets = [
@@ -44,5 +44,5 @@ def create_cluster(home: Home, name: str) -> None:
         RoleName=f"{name}-cluster", AssumeRolePolicyDocument=json.dumps(_TRUST)
     )["Role"]["Arn"]
     home.aws("eks").create_cluster(
-        name=name, roleArn=role, resourcesVpcConfig={"subnetIds": subnets}
+        name=name, roleArn=role, resourcesVpcConfig={"subnetIds": subnets}, **params
     )
