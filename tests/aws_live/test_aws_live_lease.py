@@ -73,6 +73,19 @@ def _lease(parameters: Parameters, name: str, *, is_dead: bool = False, **more: 
     return Lease(account, "tide", holder, is_dead=lambda _: is_dead, **more)
 
 
+def test_a_lease_that_was_made_when_ctrl_c_came_is_given_back(parameters: Parameters) -> None:
+    made = parameters.put_parameter
+
+    def broken_off(**params: Any) -> dict[str, Any]:
+        made(**params)
+        raise KeyboardInterrupt
+
+    parameters.put_parameter = broken_off  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt), _lease(parameters, "ada"):
+        pass
+    assert parameters.kept == {}
+
+
 def test_a_lease_whose_answer_was_lost_on_the_way_is_ours(parameters: Parameters) -> None:
     made = parameters.put_parameter
 

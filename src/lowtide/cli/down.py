@@ -10,7 +10,7 @@ import click
 
 from lowtide.cli.cluster_options import Which, cluster_options
 from lowtide.cli.confirm import confirmed
-from lowtide.cli.failure import broken_off
+from lowtide.cli.failure import goes_on_with
 from lowtide.cli.options import (
     debug_option,
     output_option,
@@ -104,13 +104,11 @@ def down(  # noqa: PLR0913 - one parameter for each option of the command line
         drain_s=drain_s,
         timeout_s=timeout_s,
     )
-    try:
+    with goes_on_with(wish.command):
         prepared = prepare(cluster, wish, profile=which.profile)
         _ask(prepared, confirm_name, yes=yes)
         with Teller(verbose=verbose) as tell:
             result = carry_out(prepared, tell)
-    except KeyboardInterrupt as error:
-        raise broken_off(error, wish.command) from None
     _end(result, wish.command)
 
 

@@ -8,11 +8,13 @@ What it must not know: any verb.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import re
 import shlex
 import sys
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +51,7 @@ _TAKES_FILES = ("check", "simulate")
 
 def report_failure(error: Exception | KeyboardInterrupt, settings: Settings) -> int:
     """Print an error as wanted and return the exit code that belongs to it."""
-    if isinstance(error, KeyboardInterrupt | click.exceptions.Abort) or is_interrupt(error):
+    if isinstance(error, KeyboardInterrupt) or _is_broken_off(error):
         word, code = told(error)
         say(f"\n{word}")
         return code
@@ -65,11 +67,26 @@ def report_failure(error: Exception | KeyboardInterrupt, settings: Settings) -> 
     return code
 
 
-def broken_off(error: KeyboardInterrupt, command: str) -> click.exceptions.Exit:
-    """Say that a run was ended by Ctrl-C or SIGTERM and what goes on from there; return the exit to raise."""
-    word, code = told(error)
-    say(f"\n{word} What AWS has begun goes on there; go on with: {command}")
-    return click.exceptions.Exit(code)
+@contextlib.contextmanager
+def goes_on_with(command: str) -> Iterator[None]:
+    """Where Ctrl-C or SIGTERM ends what is done inside, say so in one line with the command that goes on.
+
+    Raises:
+        Exit: with the exit code of how it was ended.
+    """
+    try:
+        yield
+    except (Exception, KeyboardInterrupt) as error:
+        if not _is_broken_off(error):
+            raise
+        word, code = told(error)
+        say(f"\n{word} What AWS has begun goes on there; go on with: {command}")
+        raise click.exceptions.Exit(code) from None
+
+
+def _is_broken_off(error: BaseException) -> bool:
+    """Return whether it is Ctrl-C or SIGTERM; click makes an error of its own of one at a question."""
+    return isinstance(error, click.exceptions.Abort) or is_interrupt(error)
 
 
 def _explained(error: Exception, command: str) -> tuple[LowtideError, int]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lowtide.cli.failure import broken_off
+from lowtide.cli.failure import goes_on_with
 from lowtide.cli.options import (
     debug_option,
     file_option,
@@ -117,13 +117,11 @@ def up(  # noqa: PLR0913 - one parameter for each option of the command line
         refresh_images=refresh_amis,
         timeout_s=timeout_s,
     )
-    try:
+    with goes_on_with(wish.command):
         prepared = prepare(inputs, wish, profile=profile)
         _check(prepared)
         _ask(prepared, max_usd_per_hour, yes=yes)
         result = _carried_out(prepared, kubeconfig, profile, verbose=verbose)
-    except KeyboardInterrupt as error:
-        raise broken_off(error, wish.command) from None
     _show(result, written=file if written else "", inputs=inputs)
 
 

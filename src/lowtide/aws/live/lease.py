@@ -177,6 +177,11 @@ class Lease:
             if error.code == "ParameterAlreadyExists":
                 return self._is_ours(number)
             raise
+        except BaseException:  # Ctrl-C, when AWS may have made it already
+            with contextlib.suppress(AwsError):
+                if self._is_ours(number):
+                    self._delete([number])
+            raise
         self._since = _now(answer).strftime("%Y-%m-%d %H:%M:%S UTC")
         return True
 
