@@ -74,6 +74,19 @@ def test_whatever_fails_a_stack_comes_to_an_end_and_a_rollback_to_what_was(
             aws.box.stop()
 
 
+def test_what_a_failed_update_made_is_not_lost_when_the_next_one_cannot_replace_it(
+    aws: Aws,
+) -> None:
+    first = {"A": parameter(Name="a")}
+    _take(aws, template(first), set(), keeps=False, cancels=False)
+    more = {**first, "B": parameter(Name="b"), "C": parameter(Name="c")}
+    _take(aws, template(more), {"B"}, keeps=True, cancels=False)
+    assert stored(aws).keys() == {"a", "c"}
+    _take(aws, template({"C": parameter(Name="other")}), {"C"}, keeps=True, cancels=False)
+    assert aws.delete("s") == "DELETE_COMPLETE"
+    assert stored(aws) == {}
+
+
 def _take(aws: Aws, body: dict[str, Any], failing: set[str], keeps: bool, cancels: bool) -> None:
     """Create or update the stack while some resources fail, and check where that ends."""
     before = stored(aws)

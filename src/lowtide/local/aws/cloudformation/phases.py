@@ -208,12 +208,14 @@ def _put_back_failed(stack: Stack, run: Run) -> None:
     """Let a failed resource be what it was, so that the next update tries it again."""
     for task in run.those("failed"):
         name = task.resource.logical_id
-        if task.verb != "update" or name not in stack.old:
+        # One that an earlier failed update made is in no older state of the stack.
+        old = task.before or stack.old.get(name)
+        if task.verb != "update" or old is None:
             continue
         if task.before is not None and task.resource.physical_id:
             stack.leftovers.append(as_created(task.resource))
         status, reason = task.resource.status, task.resource.reason
-        stack.resources[name] = dataclasses.replace(stack.old[name], status=status, reason=reason)
+        stack.resources[name] = dataclasses.replace(old, status=status, reason=reason)
 
 
 def _cleaned(box: Box, stack: Stack, run: Run) -> None:
