@@ -281,7 +281,7 @@ def test_a_balancer_in_the_network_is_told_and_goes_by_the_sweep_before_the_netw
     client("elbv2").create_load_balancer(
         Name="web", Subnets=[_subnet()], Type="network", Tags=wanted
     )
-    assert run(["down", *BY_NAME, "--yes", "--sweep"]) == 0
+    assert run(["down", *BY_NAME, "--yes", "--sweep", "-v"]) == 0
     words = capsys.readouterr().err
     assert words.index("load balancer web: removed") < words.index(f"{FIRST} Vpc: DELETE_COMPLETE")
 

@@ -74,8 +74,8 @@ def up(given: Mapping[str, Any]) -> Up:
     folder = background_folder()
     with one_at_a_time(folder.parent):
         before = read_wanted(folder)
-        if is_held(folder):
-            return _running(folder, before or Wanted(), given)
+        if is_held(folder) and (running := _running(folder, before or Wanted(), given)):
+            return running
         wanted = (before or Wanted()).changed(given)
         find_binaries(DEFAULT_MINOR, folder=wanted.binaries)
         private_folder(folder)
@@ -85,18 +85,19 @@ def up(given: Mapping[str, Any]) -> Up:
         try:
             door = _start(folder)
         except LowtideError:
-            if not is_held(folder):
+            running = _running(folder, wanted, {})
+            if running is None:
                 raise
-            return _running(folder, wanted, {})  # a start that was broken off got there first
+            return running  # a start that was broken off got there first
         if not wanted.port:
             notes += _moved(door, port_before)
         return Up(door=door, folder=folder, ran_already=False, notes=notes)
 
 
 def answering(folder: Path, within_s: float) -> Door | None:
-    """Return the door of a folder's box once it answers; None where it does not in that time."""
+    """Return the door of a folder's box once it answers; None where it does not in that time, or ends."""
     until = time.monotonic() + within_s
-    while time.monotonic() < until:
+    while is_held(folder) and time.monotonic() < until:
         door = _answers(folder)
         if door is not None:
             return door
@@ -115,7 +116,11 @@ def _answers(folder: Path) -> Door | None:
     return door
 
 
-def _running(folder: Path, wanted: Wanted, given: Mapping[str, Any]) -> Up:
+def _running(folder: Path, wanted: Wanted, given: Mapping[str, Any]) -> Up | None:
+    """Return the box that runs, None where it has ended meanwhile: a killed one holds its lock until the kernel has taken it down."""
+    door = answering(folder, _ASK_S)
+    if door is None and not is_held(folder):
+        return None
     changed = wanted.changed(given)
     other = [name for name in given if getattr(changed, name) != getattr(wanted, name)]
     if other:
@@ -126,7 +131,6 @@ def _running(folder: Path, wanted: Wanted, given: Mapping[str, Any]) -> Up:
             why=f"it was started with {was}",
             fix="lowtide local down --keep, then this again: what is in it stays",
         )
-    door = answering(folder, _ASK_S)
     if door is None:
         owner = holder(folder)
         raise LowtideError(

@@ -7,6 +7,7 @@ import signal
 import socket
 import stat
 import subprocess
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -160,6 +161,21 @@ def test_a_box_that_hangs_is_named_and_ended(home: Home) -> None:
         if is_alive(hanging):
             os.kill(up["pid"], signal.SIGKILL)
     assert home.up()["ran_already"] is False
+
+
+@pytest.mark.slow
+def test_a_box_that_ends_while_up_asks_it_is_started_again(home: Home) -> None:
+    before = home.up()["pid"]
+    os.kill(before, signal.SIGSTOP)
+    with subprocess.Popen(
+        [*PYTHON, "local", "up"], env=home.environment, stdout=subprocess.DEVNULL
+    ) as asking:
+        time.sleep(2)  # it waits five seconds for an answer
+        os.kill(before, signal.SIGKILL)
+        assert asking.wait(60) == 0
+    after = home.document("local", "status")
+    assert after["state"] == "running"
+    assert after["pid"] != before
 
 
 @pytest.mark.slow

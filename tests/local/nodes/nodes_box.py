@@ -192,7 +192,9 @@ class Cloud:
     def node_of(self, instance_id: str) -> dict[str, Any] | None:
         """Return the node of an instance."""
         found = [
-            one for one in self.get("nodes") if one["spec"]["providerID"].endswith(instance_id)
+            one
+            for one in self.get("nodes")
+            if one["spec"].get("providerID", "").endswith(instance_id)
         ]
         return found[0] if found else None
 
