@@ -264,6 +264,18 @@ def test_executing_one_change_set_deletes_the_others_and_an_update_makes_them_ob
     assert aws("ListChangeSets", StackName="s")["Summaries"] == []
 
 
+def test_executed_again_with_the_same_token_it_is_the_same_request(aws: Aws) -> None:
+    aws.create("s", template({"A": parameter("1")}))
+    look(aws, template({"A": parameter("2")}))
+    asked = {"ChangeSetName": "c", "StackName": "s"}
+    aws("ExecuteChangeSet", **asked, ClientRequestToken="mine")
+    aws("ExecuteChangeSet", **asked, ClientRequestToken="mine")
+    no = refused(aws, "ExecuteChangeSet", **asked, ClientRequestToken="yours")
+    assert no.code == "InvalidChangeSetStatus"
+    aws.wait()
+    assert aws.status("s") == "UPDATE_COMPLETE"
+
+
 def test_a_change_set_says_what_happens_when_it_fails(aws: Aws) -> None:
     aws.fail("A")
     look(aws, template({"A": parameter()}), ChangeSetType="CREATE", OnStackFailure="DO_NOTHING")

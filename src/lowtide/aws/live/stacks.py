@@ -176,7 +176,7 @@ class Stacks:
             if not page.get("NextToken"):
                 break
             token = {"NextToken": page["NextToken"]}
-        if page.get("ExecutionStatus") in {"EXECUTE_COMPLETE", "EXECUTE_IN_PROGRESS"}:
+        if _is_used_up(page):
             return None  # it was used up; CloudFormation keeps it as history
         return LiveChange(
             id=page["ChangeSetId"],
@@ -190,13 +190,22 @@ class Stacks:
         ask(self._api.delete_change_set, StackName=stack, ChangeSetName=name)
 
     def execute(self, stack: str, *, name: str = CHANGE_SET) -> None:
-        """Make the changes of a change set."""
-        ask(
-            self._api.execute_change_set,
-            StackName=stack,
-            ChangeSetName=name,
-            ClientRequestToken=_token(),
-        )
+        """Make the changes of a change set; one whose changes are being made already is left at that."""
+        try:
+            ask(
+                self._api.execute_change_set,
+                StackName=stack,
+                ChangeSetName=name,
+                ClientRequestToken=_token(),
+            )
+        except AwsError as error:
+            # The answer of an earlier try was lost.
+            if error.code != "InvalidChangeSetStatus" or not self._is_executed(stack, name):
+                raise
+
+    def _is_executed(self, stack: str, name: str) -> bool:
+        page = ask(self._api.describe_change_set, StackName=stack, ChangeSetName=name)
+        return _is_used_up(page)
 
     def remove(self, stack: str) -> None:
         """Ask for the deletion of a stack."""
@@ -217,6 +226,10 @@ class Stacks:
             StackName=stack,
             EnableTerminationProtection=is_on,
         )
+
+
+def _is_used_up(change_set: Mapping[str, Any]) -> bool:
+    return change_set.get("ExecutionStatus") in {"EXECUTE_COMPLETE", "EXECUTE_IN_PROGRESS"}
 
 
 def _token() -> str:

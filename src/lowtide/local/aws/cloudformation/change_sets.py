@@ -208,6 +208,9 @@ def delete_change_set(box: Box, call: Call) -> Mapping[str, Any]:
 def execute_change_set(box: Box, call: Call) -> Mapping[str, Any]:
     """Answer ExecuteChangeSet; the stack's other change sets are deleted with it."""
     stack, made = _found(box, call)
+    token = call.params.get("ClientRequestToken") or ""
+    if token and (stack.token, stack.change_set_id) == (token, made.id):
+        return {}  # the same request again: that is what the token is for (ExecuteChangeSet)
     if made.execution != "AVAILABLE":
         status = made.status if made.status != "CREATE_COMPLETE" else made.execution
         raise AwsError(
@@ -219,7 +222,7 @@ def execute_change_set(box: Box, call: Call) -> Mapping[str, Any]:
         refuse_update(stack, keeps_going=keeps_going)
     make_obsolete(stack)
     stack.caller = call.caller
-    stack.token = call.params.get("ClientRequestToken") or ""
+    stack.token = token
     stack.on_failure = made.on_failure or on_failure(call.params)
     stack.deletes_retained = bool(call.params.get("RetainExceptOnCreate"))
     stack.change_set_id, made.execution = made.id, "EXECUTE_IN_PROGRESS"
