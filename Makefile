@@ -33,7 +33,7 @@ cover:
 
 slow: setup
 	@scripts/setup-checkov
-	@$(PYTEST) -n 2 -m slow -q || $(AGAIN) -m slow
+	@$(PYTEST) -n 3 -m slow -q || $(AGAIN) -m slow
 
 lint: setup
 	@.venv/bin/ruff check .
