@@ -56,6 +56,7 @@ def test_what_was_never_there_is_proved_to_be_gone(
     assert ", ".join(KINDS) in " ".join(said.out.split())
 
 
+@pytest.mark.slow
 def test_every_kind_is_found_with_its_price_and_the_command_that_removes_it(down: Down) -> None:
     leftovers.everything(NAME)
     code, found = down()
@@ -239,6 +240,7 @@ def test_a_cluster_of_another_tool_is_refused_although_it_has_kubernetes_tags(
     assert len(client("ec2").describe_volumes()["Volumes"]) == 1
 
 
+@pytest.mark.slow
 def test_a_stack_of_ours_that_is_gone_is_proof_enough(down: Down) -> None:
     volume = leftovers.volume(tags({f"kubernetes.io/cluster/{NAME}": "owned"}))
     queue: dict[str, Any] = {"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}}
@@ -260,6 +262,7 @@ def test_what_a_sweep_would_remove_beside_the_stacks_is_shown_before_the_questio
     assert group not in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_roles_stay_where_another_region_has_a_cluster_of_that_name(down: Down) -> None:
     ours = tags({names.CLUSTER_TAG: NAME})
     client("iam").create_role(

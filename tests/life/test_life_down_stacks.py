@@ -142,6 +142,7 @@ def test_a_cluster_without_our_tag_is_refused(
     }
 
 
+@pytest.mark.slow
 def test_a_stack_of_another_cluster_whose_name_begins_alike_stays(down: Down) -> None:
     _made()
     other = f"lowtide-{NAME}-2-cluster"
@@ -249,6 +250,7 @@ def test_what_holds_the_network_is_named_as_the_cause_and_the_next_run_goes_on(
     assert down()[0] == 0
 
 
+@pytest.mark.slow
 def test_a_failure_that_passes_is_tried_once_more(down: Down, served: Serving) -> None:
     _made()
     faults.add(
@@ -264,6 +266,7 @@ def test_a_failure_that_passes_is_tried_once_more(down: Down, served: Serving) -
     assert down()[0] == 0
 
 
+@pytest.mark.slow
 def test_interfaces_that_nodes_left_do_not_hold_the_network(down: Down) -> None:
     _made()
     interface = _interface({"cluster.k8s.amazonaws.com/name": NAME})

@@ -95,6 +95,7 @@ def test_a_cluster_in_another_network_is_no_reason(served: Serving) -> None:
     assert not _is_there()
 
 
+@pytest.mark.slow
 def test_a_network_that_the_stack_did_not_make_may_be_shared(served: Serving) -> None:
     vpc = client("ec2").create_vpc(CidrBlock="10.3.0.0/16")["Vpc"]["VpcId"]
     for zone, cidr in (("a", "10.3.0.0/24"), ("b", "10.3.1.0/24")):
@@ -117,6 +118,7 @@ def test_a_sweep_without_stacks_does_not_take_a_network_with_a_neighbour(
     assert f"VPC {vpc} goes with cluster {NAME}" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_cluster_that_vanishes_between_two_calls_is_none(
     served: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:

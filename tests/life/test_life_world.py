@@ -34,6 +34,8 @@ from lowtide.model.stacks import WantedStack
 if TYPE_CHECKING:
     from lowtide.local.serve import Serving
 
+pytestmark = pytest.mark.slow
+
 FILE = """\
 apiVersion: eksctl.io/v1alpha5
 kind: ClusterConfig

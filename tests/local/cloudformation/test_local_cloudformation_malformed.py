@@ -208,6 +208,7 @@ def test_functions_within_functions_do_not_grow_without_end(
     assert any("the text is longer than" in why for why in reasons)
 
 
+@pytest.mark.slow
 def test_a_pattern_that_would_be_tried_for_ever_does_not_match(aws: Aws) -> None:
     declared = {"P": {"Type": "String", "Default": "x", "AllowedPattern": "(a+)+b|x"}}
     body = template({"A": parameter({"Ref": "P"})}, Parameters=declared)

@@ -81,6 +81,7 @@ def test_a_command_runs_beside_the_box_and_its_exit_code_is_ours(
     assert list((Path(environment["XDG_STATE_HOME"]) / "lowtide" / "local").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_what_was_made_in_a_box_with_a_state_file_is_there_in_the_next_one(
     environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -103,6 +103,7 @@ def test_a_dropped_connection_has_no_answer_though_the_call_was_carried_out(clie
     assert [user["UserName"] for user in iam.list_users()["Users"]] == ["a"]
 
 
+@pytest.mark.slow
 def test_a_slow_call_does_not_hold_up_the_others(client: Client) -> None:
     client.fault("slow", service="iam", operation="ListRoles", seconds=5, times=1)
     order: list[str] = []
