@@ -31,6 +31,8 @@ def _refusing(code: str, message: str, operation: str = "CreateStack") -> Any:
     [
         ("ExpiredToken", "The security token included in the request is expired", "expired", "renew"),
         ("ExpiredTokenException", "The token has expired", "expired", "renew"),
+        ("RequestExpired", "Request has expired.", "clock is wrong", "renew"),
+        ("RequestExpired", "Request has expired.", "credentials have expired", "set the clock"),
         ("InvalidClientTokenId", "The security token is invalid", "does not know", "renew"),
         ("AuthFailure", "AWS was not able to validate the credentials", "does not know", "renew"),
         (

@@ -28,6 +28,8 @@ DENIED = frozenset(
 )
 #: The credentials were good once, or never (same places).
 EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
+#: EC2 has one word for both (EC2 developer guide, "Error codes": RequestExpired).
+_EXPIRED_OR_SKEWED = "RequestExpired"
 INVALID = frozenset(
     {
         "InvalidClientTokenId",
@@ -168,6 +170,9 @@ def _refused(error: ClientError) -> AwsError:
 
 def _meaning(code: str, message: str, error: ClientError) -> tuple[str, str]:
     """Return what a refusal means, and what to do."""
+    if code == _EXPIRED_OR_SKEWED:
+        what = "AWS takes the request for too old: the credentials have expired, or this machine's clock is wrong"
+        return what, f"{_RENEW}; or set the clock"
     if code in EXPIRED and "clock" not in message:
         return "the AWS credentials have expired", _RENEW
     if _SKEWED.search(message) or code == "RequestTimeTooSkewed":
