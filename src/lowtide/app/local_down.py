@@ -15,7 +15,7 @@ from pathlib import Path
 
 from lowtide.app.local_door import ask
 from lowtide.app.local_home import STATE_FILE, Wanted, background_folder, read_wanted
-from lowtide.local.box_folder import clean, holder, is_held, one_at_a_time, read_door
+from lowtide.local.box_folder import Door, clean, holder, is_held, one_at_a_time, read_door
 from lowtide.local.controlplane.ownership import Process, is_alive, kill
 from lowtide.model.errors import LowtideError
 
@@ -28,12 +28,16 @@ _POLL_S = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Down:
-    """What was done. ``ended`` are programs that had to be ended, in words."""
+    """What was done.
+
+    ``ended`` are programs that had to be ended, in words; ``exported`` the variables that ``up`` printed, where this shell still has them.
+    """
 
     ran: bool
     kept: bool
     forgot: bool
     ended: tuple[str, ...] = ()
+    exported: tuple[str, ...] = ()
 
 
 def down(*, keep: bool | None) -> Down:
@@ -45,6 +49,7 @@ def down(*, keep: bool | None) -> Down:
     folder = background_folder()
     with one_at_a_time(folder.parent):
         ran = is_held(folder)
+        exported = _exported(read_door(folder))
         ended = _stop(folder) if ran else []
         ended += clean(folder)
         keeps = (read_wanted(folder) or Wanted()).keep if keep is None else keep
@@ -56,7 +61,18 @@ def down(*, keep: bool | None) -> Down:
             kept=keeps and had_state,
             forgot=not keeps and had_state,
             ended=tuple(ended),
+            exported=exported,
         )
+
+
+def _exported(door: Door | None) -> tuple[str, ...]:
+    """Return the names of all variables that ``up`` printed, none where the environment has nothing that is this box's alone."""
+    if door is None:
+        return ()
+    alone = (one for one in door.environment.items() if not one[0].endswith("REGION"))
+    if any(os.environ.get(name) == value for name, value in alone):
+        return tuple(door.environment)
+    return ()
 
 
 def _stop(folder: Path) -> list[str]:

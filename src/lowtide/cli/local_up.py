@@ -93,6 +93,8 @@ def down(*, keep: bool | None) -> None:
         say_next("lowtide local up", "lowtide local down --no-keep")
     else:
         say(f"{what}; what was in it is gone." if done.forgot else f"{what}.")
+    if done.exported:
+        say(f"This shell still points at it; type: unset {' '.join(done.exported)}")
 
 
 def _tell(box: Up) -> None:
