@@ -36,9 +36,16 @@ class StackVanished(LowtideError):  # noqa: N818 - somebody else is at work, whi
 
 
 def preview(
-    stacks: Stacks, world: World, templates: tuple[Stack, ...], *, patience: Patience
+    stacks: Stacks,
+    world: World,
+    templates: tuple[Stack, ...],
+    *,
+    patience: Patience,
+    refuse: Callable[[StackPlan], None],
 ) -> tuple[StackPlan, ...]:
     """Return what would be done about each stack of a cluster; nothing is changed.
+
+    ``refuse`` sees the first stack's plan before others are asked for: what it raises ends the look.
 
     Raises:
         StackVanished: somebody else deletes or changes a stack at this moment.
@@ -52,15 +59,17 @@ def preview(
     ]
     name = _PREFIX + hashlib.sha256(user_and_host().encode()).hexdigest()[:8]
     asked: dict[str, str] = {}
+    changed: dict[str, StackPlan] = {}
     try:
-        for stack in whole:
-            asked[stack] = name
-            ask = partial(_asked, stacks, world.requests[stack], name, patience)
-            asked[stack] = _while_whole(stacks, stack, ask, patience)
-        changed = {}
-        for stack in whole:
-            look = partial(_changed, stacks, stack, asked[stack], patience)
-            changed[stack] = _while_whole(stacks, stack, look, patience)
+        for some in (whole[:1], whole[1:]):  # the others use exports of the first
+            for stack in some:
+                asked[stack] = name
+                ask = partial(_asked, stacks, world.requests[stack], name, patience)
+                asked[stack] = _while_whole(stacks, stack, ask, patience)
+            for stack in some:
+                look = partial(_changed, stacks, stack, asked[stack], patience)
+                changed[stack] = _while_whole(stacks, stack, look, patience)
+                refuse(changed[stack])
     finally:
         for stack, one in asked.items():
             _drop(stacks, stack, one)

@@ -13,6 +13,7 @@ from lowtide.app.design import Design, design
 from lowtide.app.files import Inputs
 from lowtide.app.holding import refuse_held
 from lowtide.app.inside import connected_to, live_objects
+from lowtide.app.living_network import refuse_replaced
 from lowtide.app.patience import Patience, patiently
 from lowtide.app.plan import plan_of
 from lowtide.app.preview import StackVanished, preview
@@ -91,7 +92,7 @@ def prepare(
 
     Raises:
         InputError: the files lead nowhere, or the name belongs to somebody else.
-        ChecksFailed: EKS does not go from the cluster's Kubernetes minor to the file's.
+        ChecksFailed: EKS does not go from the cluster's Kubernetes minor to the file's, or its network would be replaced.
         LeaseHeld: another run is at work on the cluster, and this one wants to change it, too.
         AwsError: AWS refused, or could not be reached.
         LowtideError: another run took a stack away meanwhile.
@@ -108,7 +109,13 @@ def prepare(
     )
     _refuse_version(designed, world)
     try:
-        stacks = preview(Stacks(account), world, designed.stacks, patience=patience)
+        stacks = preview(
+            Stacks(account),
+            world,
+            designed.stacks,
+            patience=patience,
+            refuse=partial(refuse_replaced, designed),
+        )
     except StackVanished:
         refuse()  # says who it was, where it is known
         raise
