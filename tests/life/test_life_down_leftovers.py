@@ -56,6 +56,31 @@ def test_what_was_never_there_is_proved_to_be_gone(
     assert ", ".join(KINDS) in " ".join(said.out.split())
 
 
+def test_a_context_of_the_cluster_that_is_gone_is_named_before_the_proof_and_left(
+    served: Serving,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    account = client("sts").get_caller_identity()["Account"]
+    arn, other = (f"arn:aws:eks:us-east-1:{account}:cluster/{name}" for name in (NAME, "my-demo"))
+    text = json.dumps(
+        {"contexts": [{"name": one[-9:], "context": {"cluster": one}} for one in (other, arn)]}
+    )
+    file = tmp_path / "kubeconfig"
+    file.write_text(text)
+    monkeypatch.setenv("KUBECONFIG", str(file))
+    assert run(["down", *BY_NAME]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    (told,) = (one for one in lines[:-1] if "kubectl" in one)
+    assert told.endswith(f"kubectl config delete-context {arn[-9:]}")
+    assert lines[-1].startswith(f"Nothing of {NAME} is left")
+    assert file.read_text() == text
+    monkeypatch.setenv("KUBECONFIG", f"/nowhere:{file}")
+    assert run(["down", *BY_NAME]) == 0
+    assert f"delete-context {arn[-9:]} --kubeconfig {file}" in capsys.readouterr().out
+
+
 @pytest.mark.slow
 def test_every_kind_is_found_with_its_price_and_the_command_that_removes_it(down: Down) -> None:
     leftovers.everything(NAME)

@@ -15,9 +15,11 @@ from lowtide.app.down_plan import LIVE, Prepared
 from lowtide.app.emptying import Emptied, Means, empty
 from lowtide.app.holding import is_held, lease_of
 from lowtide.app.inside import Tell, connected_to
+from lowtide.app.kubeconfigs import notes_of_gone
 from lowtide.app.patience import Patience, patiently
 from lowtide.app.sweep import Sweeper
 from lowtide.aws.live.eks import LiveCluster, protect
+from lowtide.aws.live.remains.named import CLUSTER
 from lowtide.aws.live.stacks import Stacks
 from lowtide.aws.templates.cfn import stack_name
 from lowtide.kube.live.client import Cluster
@@ -92,13 +94,21 @@ class _Run:
             stacks=tuple(self._results),
             failures=tuple(self._failures),
             forced=tuple(self._emptied.forced),
-            notes=tuple(self._emptied.notes),
+            notes=(*self._emptied.notes, *self._dead_contexts(looked)),
             removed=tuple(self._sweeper.removed),
             left=self._sweeper.priced(looked.remains),
             kinds=looked.kinds,
             calls=looked.calls,
             unknown=looked.unknown,
         )
+
+    def _dead_contexts(self, looked: Looked) -> tuple[str, ...]:
+        """Return what to do with kubectl's contexts of the cluster, nothing where it may still be there."""
+        stands = any(one.kind == CLUSTER for one in looked.remains)
+        if self._failures or looked.unknown or stands:
+            return ()
+        account = self._account
+        return notes_of_gone(self._name, account.region, self._prepared.identity.account)
 
     @property
     def _first(self) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,20 @@ def current_cluster() -> tuple[str, str, Path] | None:
                 found = kubeconfig.current_cluster(document)
                 return None if found is None else (*found, file)
     return None
+
+
+def notes_of_gone(name: str, region: str, account: str) -> tuple[str, ...]:
+    """Return a sentence for each context of an EKS cluster that is gone, with the command that removes it."""
+    files = config_files()
+    found: list[str] = []
+    for file in files:
+        with contextlib.suppress(InputError, FileNotFoundError):
+            for context in kubeconfig.contexts_of(_read(file), name, region, account):
+                # Of several files kubectl would write to another one.
+                where = ["--kubeconfig", str(file)] if len(files) > 1 else []
+                command = shlex.join(["kubectl", "config", "delete-context", context, *where])
+                found.append(f"kubectl still has a context of {name}, to remove by: {command}")
+    return tuple(found)
 
 
 def write_entry(entry: EksEntry, *, given: str | None = None, dry_run: bool = False) -> Written:

@@ -108,6 +108,18 @@ def current_cluster(document: Document) -> tuple[str, str] | None:
     return None
 
 
+def contexts_of(document: Document, name: str, region: str, account: str) -> tuple[str, ...]:
+    """Return the names of the contexts of an EKS cluster, in the file's order."""
+    ends = f":eks:{region}:{account}:cluster/{name}"
+    return tuple(
+        str(one["name"])
+        for one in document.get("contexts") or ()
+        if "name" in one
+        and isinstance(one.get("context"), dict)
+        and str(one["context"].get("cluster")).endswith(ends)
+    )
+
+
 _KINDS: Mapping[type, str] = {str: "text", list: "list", dict: "mapping"}
 
 
