@@ -131,6 +131,11 @@ def test_an_unknown_option_is_met_with_the_nearest_one(lowtide: Lowtide) -> None
     assert "did you mean: lowtide simulate --seed" in ran.err
 
 
+def test_an_option_that_was_typed_half_is_the_one_that_begins_so(lowtide: Lowtide) -> None:
+    assert "did you mean: lowtide local up --keep\n" in lowtide("local", "up", "--kep").err
+    assert "did you mean: lowtide local up --no-keep\n" in lowtide("local", "up", "--no-k").err
+
+
 def test_a_wrong_value_of_an_option_names_the_option(lowtide: Lowtide) -> None:
     ran = lowtide("simulate", "--seed", "many")
     assert ran.code == 2

@@ -113,13 +113,24 @@ def _from_click(error: click.ClickException) -> InputError:
     command = ctx.command_path if ctx is not None else "lowtide"
     fix = f"{command} --help"
     possibilities = getattr(error, "possibilities", None)
-    if possibilities:
+    if isinstance(error, click.NoSuchOption):
+        fix = _with_nearest_option(error, command)
+    elif possibilities:
         fix = f"did you mean: {command} {min(possibilities)}"
     elif stray := _STRAY.search(error.format_message()):
         fix = _with_its_option(command, stray[1].split()[0])
     return InputError(
         "The command line is not understood", where=command, why=error.format_message(), fix=fix
     )
+
+
+def _with_nearest_option(error: click.NoSuchOption, command: str) -> str:
+    """Return the command with the option that was meant: one that begins as what was typed, else the most alike."""
+    options = error.possibilities or []
+    if not options:
+        return f"{command} --help"
+    begun = sorted(one for one in options if one.startswith(error.option_name))
+    return f"did you mean: {command} {(begun or options)[0]}"
 
 
 def _with_its_option(command: str, stray: str) -> str:
