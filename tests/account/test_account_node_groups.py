@@ -294,6 +294,8 @@ def test_wrong_words_are_met_with_the_right_ones(
     assert (unknown.code, "it has gpu" in unknown.err) == (2, True)
     crossed = scaled(lowtide, "--min", "5", *NAMED)
     assert (crossed.code, "A minimum of 5 is above a maximum of 4" in crossed.err) == (2, True)
+    both = scaled(lowtide, "--min", "4", "--max", "2", *NAMED)
+    assert "give both, --min not above --max, as in --min 2 --max 4" in both.err
     assert scaled(lowtide, *NAMED).code == 2
     lost = lowtide("scale", "gpu", "--max", "2", "--name", "lost", "--region", "us-east-1")
     assert (lost.code, "There is no cluster lost" in lost.err) == (2, True)

@@ -147,7 +147,7 @@ def _crossed(group: SeenGroup, least: int, most: int) -> InputError:
         f"A minimum of {least} is above a maximum of {most}",
         where=f"node group {group.name}",
         why=f"it has {group.min_size} to {group.max_size} nodes now",
-        fix="give --min and --max together",
+        fix=f"give both, --min not above --max, as in --min {most} --max {least}",
     )
 
 
