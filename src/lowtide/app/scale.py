@@ -60,6 +60,11 @@ class Scaling:
         return min(max(self.group.desired, self.min_size), self.max_size)
 
     @property
+    def ending(self) -> int:
+        """How many nodes end at once, with whatever runs on them."""
+        return max(0, self.group.desired - self.desired)
+
+    @property
     def changes_nothing(self) -> bool:
         """Whether the bounds are so already."""
         return (self.min_size, self.max_size) == (self.group.min_size, self.group.max_size)

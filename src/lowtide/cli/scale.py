@@ -26,7 +26,7 @@ Examples:
   lowtide scale gpu-spot-a --min 0 --max 0 --yes     nothing of it any more
 
 \b
-It asks before more can be spent than before; --yes says it beforehand.
+It asks before more can be spent than before, and before nodes end; --yes says it beforehand.
 """,
 )
 @click.argument("nodegroup")
@@ -72,6 +72,7 @@ def scale(
     if not wanted.changes_nothing:
         if wanted.may_cost_more:
             _refuse_above(wanted, limit)
+        if wanted.may_cost_more or wanted.ending:
             bounds = [("--min", min_size), ("--max", max_size)]
             given = [
                 word for name, size in bounds if size is not None for word in (name, str(size))
@@ -104,7 +105,7 @@ def _refuse_above(wanted: Scaling, limit: float | None) -> None:
 
 
 def _shown(wanted: Scaling) -> str:
-    from lowtide.report.wording import price_dates_text
+    from lowtide.report.wording import count_text, price_dates_text
 
     group, identity = wanted.group, wanted.identity
     bounds = f"{group.min_size} to {group.max_size} nodes -> {wanted.min_size} to {wanted.max_size} nodes"
@@ -114,6 +115,10 @@ def _shown(wanted: Scaling) -> str:
     ]
     if wanted.desired != group.desired:
         lines.append(f"it wants {group.desired} nodes now, and will want {wanted.desired}")
+    if wanted.ending:
+        ends = count_text(wanted.ending, "node ends", "nodes end")
+        them = "it" if wanted.ending == 1 else "them"
+        lines.append(f"WARNING: {ends}, whatever runs on {them}; Auto Scaling chooses which")
     costs = wanted.costs
     lines += [
         _cost_line("with every group at its minimum", costs.old_idle, costs.idle),
