@@ -167,10 +167,17 @@ RESULT = UpResult(
 )
 
 
+def test_a_finished_run_counts_no_nodes_for_which_it_did_not_wait() -> None:
+    said = up_text(replace(RESULT, nodes=2))
+    assert "The 2 nodes that the groups start with are ready, 1 Kubernetes object applied." in said
+    said = up_text(replace(RESULT, nodes=0))
+    assert "No node had to be ready, 1 Kubernetes object applied." in said
+
+
 def test_a_finished_run_says_what_there_is_now() -> None:
     assert up_text(RESULT) == (
         "tide is up: Kubernetes 1.36 in us-east-1, account 1\n"
-        "Stacks: 1 created, 1 unchanged. 1 node is ready, 1 Kubernetes object applied.\n"
+        "Stacks: 1 created, 1 unchanged. The 1 node that the groups start with is ready, 1 Kubernetes object applied.\n"
         "Cost: $0.25 an hour while idle, $6.40 with every group at its maximum.\n"
         "kubectl's context is in /home/ada/.kube/config.\n"
         "Proof 1: nvidia-smi ran on n, from zero, 41 s after the pod was created.\n"

@@ -175,9 +175,8 @@ def _up_lines(result: UpResult) -> Iterable[str]:
     for one in result.stacks:
         counts[one.done] = counts.get(one.done, 0) + 1
     stacks = ", ".join(f"{count} {done}" for done, count in counts.items())
-    nodes = count_text(result.nodes, "node is ready", "nodes are ready")
     objects = count_text(len(result.objects), "Kubernetes object")
-    yield f"Stacks: {stacks}. {nodes}, {objects} applied."
+    yield f"Stacks: {stacks}. {_ready_text(result.nodes)}, {objects} applied."
     idle, most = usd_text(result.idle_usd_per_hour), usd_text(result.worst_case_usd_per_hour)
     yield f"Cost: {idle} an hour while idle, {most} with every group at its maximum."
     if result.kubeconfig:
@@ -188,6 +187,14 @@ def _up_lines(result: UpResult) -> Iterable[str]:
         yield f"Proof {number}: nvidia-smi ran on {proof.node}, {first}, {took}."
         yield from (f"  {row}" for row in proof.log.splitlines())
     yield from (f"NOTICE: {one}" for one in result.notes)
+
+
+def _ready_text(nodes: int) -> str:
+    """Return which nodes were waited for; others, which the autoscaler bought, may be there, too."""
+    if not nodes:
+        return "No node had to be ready"
+    one, many = (f"that the groups start with {verb} ready" for verb in ("is", "are"))
+    return f"The {count_text(nodes, f'node {one}', f'nodes {many}')}"
 
 
 def up_json(result: UpResult, *, written: str) -> dict[str, Any]:
