@@ -138,6 +138,16 @@ def test_another_cluster_file_beside_it_is_offered_for_comparison(
     assert "lowtide compare cluster.yaml a-twin.yaml -w pod.yaml" in ran.err
 
 
+def test_a_cluster_file_beside_it_that_does_not_read_is_not_offered(
+    lowtide: Lowtide, cluster: Path
+) -> None:
+    Path("a-broken.yaml").write_text(cluster.read_text() + "nodeGroups: [\n")
+    Path("a-wrong.yaml").write_text(cluster.read_text() + "noSuchKey: 1\n")
+    assert "compare" not in lowtide("simulate", "-w", "pod.yaml").err
+    Path("b-twin.yaml").write_text(cluster.read_text())
+    assert "lowtide compare cluster.yaml b-twin.yaml" in lowtide("simulate", "-w", "pod.yaml").err
+
+
 def test_where_no_pod_ran_the_next_step_is_to_look_for_the_reason(
     lowtide: Lowtide, cluster: Path
 ) -> None:

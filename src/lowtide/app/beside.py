@@ -1,4 +1,4 @@
-"""Tells cluster files from others by a look at their text, for hints that name files which exist.
+"""Tells cluster files from others, for hints that name files which exist and can be used.
 
 It must not know what is in them: ``load`` reads them.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+
+from lowtide.model.errors import InputError
 
 _KIND = re.compile(rb"^kind:\s*[\"']?ClusterConfig\b", re.MULTILINE)
 #: The kind stands at the top of every file that a person wrote.
@@ -25,11 +27,23 @@ def is_cluster_file(path: str | Path) -> bool:
 
 
 def other_cluster_file(path: str) -> str | None:
-    """Return the first other cluster file in the folder of one, None where it is alone."""
+    """Return the first other file in the folder of one that reads as a ClusterConfig, None where there is none."""
     one = Path(path)
     try:
         beside = sorted([*one.parent.glob("*.yaml"), *one.parent.glob("*.yml")])
     except OSError:
         return None
-    found = (str(file) for file in beside if file.name != one.name and is_cluster_file(file))
-    return next(found, None)
+    others = (file for file in beside if file.name != one.name and is_cluster_file(file))
+    return next((str(file) for file in others if _reads(file)), None)
+
+
+def _reads(file: Path) -> bool:
+    """Return whether a cluster file has no error of its own; whether it resolves is another question."""
+    from lowtide.spec.cluster_documents import load_documents  # noqa: PLC0415 - the same
+    from lowtide.spec.clusterfile import cluster_of  # noqa: PLC0415 - not for a hint without files
+
+    try:
+        cluster_of(load_documents(str(file)).cluster)
+    except InputError:
+        return False
+    return True
