@@ -89,6 +89,16 @@ def test_which_autoscaler_runs_is_said_to_people_and_programs(kind: str, words: 
     }
 
 
+@pytest.mark.parametrize("width", range(60, 121))
+def test_how_many_pods_of_the_autoscaler_are_ready_is_never_broken_over_two_lines(
+    width: int,
+) -> None:
+    program = AutoscalerProgram(kind="", image="cluster-autoscaler:v1.36.1", ready=0, wanted=0)
+    rows = status_text(_status(program=program), width=width, color=False).splitlines()
+    assert any("0 of 0 pods ready" in row for row in rows)
+    assert all(len(row) <= width for row in rows)
+
+
 def test_where_none_is_installed_no_program_is_named() -> None:
     assert status_json(_status())["autoscaler_program"] is None
     assert "program" not in status_text(_status(), width=120, color=False)

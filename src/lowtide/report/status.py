@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 from typing import Any
 
@@ -24,6 +25,7 @@ from lowtide.report.wording import (
 
 STATUS_SCHEMA = "lowtide.status/v1"
 _NARROWEST = 60
+_NO_BREAK = "\u00a0"
 #: Rows of nodes and of waiting pods that a person reads; JSON has all.
 _NODES_SHOWN, _WAITING_SHOWN = 30, 10
 _STYLES = {"ready": "green", "not ready": "bold red"}
@@ -33,11 +35,12 @@ def status_text(status: ClusterStatus, *, width: int, color: bool) -> str:
     """Return it in that many columns: groups, nodes, GPUs, pods that wait, cost."""
     from lowtide.report.screen import draw  # noqa: PLC0415 - loads rich (60 ms), only when drawing
 
-    return draw(tuple(_blocks(status)), width=max(_NARROWEST, width), color=color)
+    wide = max(_NARROWEST, width)
+    return draw(tuple(_blocks(status, wide)), width=wide, color=color)
 
 
-def _blocks(status: ClusterStatus) -> Iterable[Block]:
-    yield from _heading(status)
+def _blocks(status: ClusterStatus, width: int) -> Iterable[Block]:
+    yield from _heading(status, width)
     yield _groups(status)
     yield line()
     if status.nodes:
@@ -47,7 +50,7 @@ def _blocks(status: ClusterStatus) -> Iterable[Block]:
     yield from _cost(status)
 
 
-def _heading(status: ClusterStatus) -> Iterable[Block]:
+def _heading(status: ClusterStatus, width: int) -> Iterable[Block]:
     about = (
         f"  {status.region}, account {status.account}, Kubernetes {status.version}, {status.status}"
     )
@@ -60,16 +63,25 @@ def _heading(status: ClusterStatus) -> Iterable[Block]:
         calm = "unhealthy" not in status.autoscaler and "back-off" not in status.autoscaler
         yield line(f"autoscaler: {printable(status.autoscaler)}", "dim" if calm else "bold yellow")
     if status.program is not None:
-        yield line(f"  {printable(_program(status.program))}", "dim")
+        yield from (line(one, "dim") for one in _program_lines(status.program, width))
     yield line()
 
 
+def _program_lines(one: AutoscalerProgram, width: int) -> Iterable[str]:
+    """Yield who runs and how many of its pods are ready, the latter never broken: a 0 at a line's end reads as another figure."""
+    ready = f"{one.ready} of {count_text(one.wanted, 'pod')} ready"
+    words = f"{printable(_program(one))}; {ready.replace(' ', _NO_BREAK)}"
+    for row in textwrap.wrap(
+        words, width, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False
+    ):
+        yield row.replace(_NO_BREAK, " ")
+
+
 def _program(one: AutoscalerProgram) -> str:
-    who = {
+    return {
         "upstream": f"it is upstream's program, {one.image}",
         "lowtide": f"it is lowtide's own engine, in place of {one.image}",
     }.get(one.kind, f"its image is {one.image}; which program runs shows with its first status")
-    return f"{who}; {one.ready} of {count_text(one.wanted, 'pod')} ready"
 
 
 def _groups(status: ClusterStatus) -> Table:
