@@ -139,6 +139,16 @@ def test_a_tag_of_the_file_that_contradicts_its_group_is_replaced_and_said() -> 
     assert warning.mark.line > 0
 
 
+def test_a_label_that_other_groups_spell_as_the_tag_does_is_met_with_their_value() -> None:
+    key = TEMPLATE + "label/team"
+    text = _text(f"  tags: {{{key}: vision}}\n", zones="ba")
+    head, _, last = text.rpartition("labels: {team: vision}")
+    (typo,) = _resolve(f"{head}labels: {{team: vison}}{last}").warnings
+    assert typo.fix == "write 'vison', or remove the tag; or did you mean vision, as in gpu-b?"
+    (other,) = _resolve(_text(f"  tags: {{{key}: sight}}\n", zones="ba")).warnings
+    assert other.fix == "write 'vision', or remove the tag"
+
+
 def test_a_resource_tag_of_the_file_wins_over_the_lower_bound() -> None:
     key = TEMPLATE + "resources/memory"
     group = _group("gpu-a", _text(f"  tags: {{{key}: 15000Mi}}\n", zones="a"))

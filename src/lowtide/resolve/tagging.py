@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 
 from lowtide.model.cluster import NodeGroup
 from lowtide.model.names import (
@@ -43,7 +44,7 @@ def with_tags(
     if context.full:
         resolved = list(with_pools([_with_accelerator(group) for group in resolved]))
     tagged = [
-        replace(group, asg_tags=_tags(context, at, group))
+        replace(group, asg_tags=_tags(context, at, group, resolved))
         for at, group in zip(places, resolved, strict=True)
     ]
     for at, group in zip(places, tagged, strict=True):
@@ -60,14 +61,17 @@ def _with_accelerator(group: NodeGroup) -> NodeGroup:
     return replace(group, labels={**group.labels, ACCELERATOR: value})
 
 
-def _tags(context: Context, at: GroupAt, group: NodeGroup) -> dict[str, str]:
+def _tags(
+    context: Context, at: GroupAt, group: NodeGroup, groups: Sequence[NodeGroup]
+) -> dict[str, str]:
     file_tags = _file_tags(context, at)
     if not context.full:
         return _tags_as_file(context, at, group, file_tags)
     flag_given = UNNEEDED_TIME_FLAG in context.policy.autoscaler.flags
     unneeded_time = "" if flag_given else GPU_UNNEEDED_TIME
     ours = full_tags(group, context.config.name, unneeded_time=unneeded_time)
-    _warn_of_replaced(context, at, file_tags, ours)
+    beside = [one for one in groups if one.name != group.name]
+    _warn_of_replaced(context, at, file_tags, ours, beside)
     # A resource or option that the file states was measured or meant; what it says of labels and taints must agree
     # with the group.
     derived = {key: value for key, value in ours.items() if _describes_node(key)}
@@ -107,13 +111,29 @@ def _describes_node(key: str) -> bool:
 
 
 def _warn_of_replaced(
-    context: Context, at: GroupAt, file_tags: Mapping[str, str], ours: Mapping[str, str]
+    context: Context,
+    at: GroupAt,
+    file_tags: Mapping[str, str],
+    ours: Mapping[str, str],
+    beside: Sequence[NodeGroup],
 ) -> None:
     for key, value in file_tags.items():
         if _describes_node(key) and ours.get(key, value) != value:
             message = f"tag {key} says {value!r}, but the group itself gives {ours[key]!r}"
             path = (*at.path, "tags", key) if key in at.group.tags else ("metadata", "tags", key)
-            context.warn(REPLACED_TAG, message, path, f"write {ours[key]!r}, or remove the tag")
+            fix = f"write {ours[key]!r}, or remove the tag"
+            fix += _or_as_beside(key, ours[key], value, beside)
+            context.warn(REPLACED_TAG, message, path, fix)
+
+
+def _or_as_beside(key: str, ours: str, said: str, beside: Sequence[NodeGroup]) -> str:
+    """Return the value that another group gives a label, where ours may be a misspelling of it; else nothing."""
+    label = key.removeprefix(TAG_LABEL_PREFIX)
+    values = {one.labels[label]: one.name for one in reversed(beside) if label in one.labels}
+    if ours in values:
+        return ""
+    meant = [said] if said in values else get_close_matches(ours, values, 1)
+    return "".join(f"; or did you mean {one}, as in {values[one]}?" for one in meant)
 
 
 def _refuse_too_many(context: Context, at: GroupAt, group: NodeGroup) -> None:
