@@ -246,7 +246,12 @@ def test_a_broken_file_that_nobody_named_does_not_hide_a_named_cluster(
     monkeypatch.chdir(tmp_path)
     Path("cluster.yaml").write_text("kind: [")
     assert cluster_named(name="x", region="us-west-2").name == "x"
-    with pytest.raises(InputError):
+    for ways in ({}, {"name": "x", "region": "us-west-2", "file": "cluster.yaml"}):
+        with pytest.raises(InputError) as raised:
+            cluster_named(**ways)
+        assert raised.value.where.startswith("cluster.yaml")
+        assert "--name NAME --region REGION and no -f" in raised.value.fix
+    Path("cluster.yaml").write_text(FILE.replace("metadata:", "metdata:"))
+    with pytest.raises(InputError) as raised:
         cluster_named()
-    with pytest.raises(InputError):
-        cluster_named(name="x", region="us-west-2", file="cluster.yaml")
+    assert raised.value.fix.count("; or give --name NAME --region REGION") == 1

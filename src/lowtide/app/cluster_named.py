@@ -21,6 +21,7 @@ _REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 #: EKS API reference, CreateCluster, ``name``. EC2's filters take ``*`` and ``?`` in what looks like a name for any letters.
 _NAME = re.compile(r"[0-9A-Za-z][A-Za-z0-9_-]{0,99}", re.ASCII)
 _SHOWN = 101
+_WITHOUT_FILE = "or give --name NAME --region REGION and no -f, which works without the file"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,8 +88,9 @@ def _in_file(file: str | None, *, must_be_read: bool) -> NamedCluster | None:
         return None
     try:
         config = cluster_of(load_documents(path).cluster).config
-    except InputError:
+    except InputError as error:
         if must_be_read or file is not None:
+            error.fix = f"{error.fix}; {_WITHOUT_FILE}" if error.fix else _WITHOUT_FILE
             raise
         return None
     return NamedCluster(
