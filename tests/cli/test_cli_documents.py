@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+from lowtide.app.up_file import Short, written_file
 from lowtide.cli.main import VERBS
 from lowtide.model.policy import Policy
 from lowtide.spec.policy import dump
+from tests.cli.conftest import Run as Lowtide
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -51,3 +54,14 @@ def test_every_link_of_the_documents_leads_to_a_file() -> None:
     for page in pages:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", text_of(page)):
             assert ((ROOT / page).parent / target).exists(), (page, target)
+
+
+def test_the_cluster_that_the_readme_makes_without_a_file_is_sound(
+    lowtide: Lowtide, tmp_path: Path
+) -> None:
+    (command,) = re.findall(r"`lowtide up (--node-type [^`]+)`", text_of("README.md"))
+    options = shlex.split(command)
+    short = Short(name=options[-1], region="us-east-1", node_types=(options[1],))
+    assert options == ["--node-type", *short.node_types, "--name", short.name]
+    assert written_file(short, str(tmp_path / "cluster.yaml"))
+    assert lowtide("check").code == 0
