@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +15,9 @@ pytest.importorskip("boto3")
 from lowtide.app import proving
 from lowtide.app.patience import Patience
 from lowtide.cli.main import run
+from lowtide.kube.live import kinds
 from lowtide.model.errors import KubernetesError, LowtideError
+from lowtide.report.live import progress_text
 from tests.life.conftest import EXAMPLE
 
 if TYPE_CHECKING:
@@ -24,21 +27,22 @@ if TYPE_CHECKING:
 class Played:
     """A cluster in which nodes and the proof's pod are as each look says; it stands for ``kube.live.client.Cluster``."""
 
-    def __init__(self, nodes: list[int], phases: list[str]) -> None:
+    def __init__(
+        self, nodes: list[int], phases: list[str], pods: tuple[dict[str, Any], ...] = ()
+    ) -> None:
+        self._pods = pods
         self._nodes = iter(nodes)
         self._phases = iter(phases)
         self.pod: dict[str, Any] | None = None
         self.calls: list[str] = []
         self.created: list[dict[str, Any]] = []
 
-    def list(self, *_: object, **__: object) -> Any:
-        count = next(self._nodes, 0)
-        node = {"metadata": {"labels": {"k8s.amazonaws.com/accelerator": "t4"}}, "status": {}}
-
-        class Listing:
-            items = (node,) * count
-
-        return Listing
+    def list(self, kind: object, **__: object) -> Any:
+        if kind is kinds.POD:
+            return SimpleNamespace(items=self._pods)
+        labels = {"k8s.amazonaws.com/accelerator": "t4"}
+        node = {"metadata": {"name": "n", "labels": labels}, "status": {}}
+        return SimpleNamespace(items=(node,) * next(self._nodes, 0))
 
     def create(self, obj: dict[str, Any]) -> None:
         assert self.pod is None
@@ -66,7 +70,7 @@ def _prove(cluster: Played, *, timeout_s: float = 60) -> tuple[list[str], Any]:
         proving.Proving(
             cluster=cluster,  # type: ignore[arg-type] # it has what is asked of it here
             patience=Patience(timeout_s, "lowtide up", sleep=lambda _: None),
-            tell=lambda one: told.append(f"{one.subject}: {one.status}"),
+            tell=lambda one: told.append(progress_text(one)),
             before_act=lambda: None,
         )
     )
@@ -85,6 +89,30 @@ def test_each_round_begins_with_no_gpu_node() -> None:
         assert pod["spec"]["tolerations"] == [{"operator": "Exists"}]
     waits = [one for one in told if "waiting" in one]
     assert waits == ["GPU nodes: waiting for 2 to go", "GPU nodes: waiting for 1 to go"]
+
+
+def _pod(name: str, *, node: str = "n", namespace: str = "default") -> dict[str, Any]:
+    return {
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"nodeName": node},
+        "status": {"phase": "Running"},
+    }
+
+
+def test_the_pods_that_hold_gpu_nodes_are_named() -> None:
+    pods = (*(_pod(one) for one in "dcba"), _pod("e", node="o"), _pod("f", namespace="kube-system"))
+    cluster = Played([1, 1, 0], ["Succeeded", "Succeeded"], pods)
+    told, _ = _prove(cluster)
+    waits = [one for one in told if "waiting" in one]
+    held = "held by default/a, default/b, default/c and 1 more"
+    assert waits == [f"GPU nodes: waiting for 1 to go ({held})"]
+
+
+def test_the_end_of_the_wait_names_the_pods_that_hold_gpu_nodes() -> None:
+    cluster = Played([1] * 100_000, [], (_pod("train"),))
+    with pytest.raises(LowtideError) as raised:
+        _prove(cluster, timeout_s=0.05)
+    assert "GPU nodes that are still there: 1, held by default/train" in raised.value.why
 
 
 def test_a_pod_that_fails_is_an_error_with_what_it_printed_and_it_is_deleted() -> None:

@@ -6,13 +6,14 @@ Why it exists: many set-ups scale from zero only once (autoscaler#8799), and not
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
 from lowtide.app.inside import Tell
 from lowtide.app.patience import Patience, patiently
 from lowtide.kube.addons.proof import NAME, NAMESPACE, proof_pod
+from lowtide.kube.leaving import evictable
 from lowtide.kube.live import kinds, rollout
 from lowtide.kube.live.client import Cluster, Object
 from lowtide.model.errors import KubernetesError, LowtideError
@@ -21,6 +22,8 @@ from lowtide.model.live_plan import Progress, Proof
 #: Pods run that often, each on a node that came from zero.
 ROUNDS = 2
 _POD = f"Pod/{NAME}"
+#: Pods that are named where they hold GPU nodes.
+_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,14 +70,28 @@ def _remove(proving: Proving) -> None:
 
 
 def _wait_for_zero(proving: Proving) -> None:
-    told = -1
-    while count := len(patiently(proving.patience, partial(_gpu_nodes, proving.cluster))):
-        if count != told:
-            proving.tell(Progress(subject="GPU nodes", status=f"waiting for {count} to go"))
+    told = ""
+    while nodes := patiently(proving.patience, partial(_gpu_nodes, proving.cluster)):
+        held = patiently(proving.patience, partial(_holding, proving.cluster, nodes))
+        status = f"waiting for {len(nodes)} to go"
+        words = status + held
+        if words != told:
+            proving.tell(Progress(subject="GPU nodes", status=status, reason=held))
+        why = f"GPU nodes that are still there: {len(nodes)}"
         proving.patience.pause(
-            "GPU nodes to go", has_news=count != told, why=f"{count} GPU nodes are still there"
+            "GPU nodes to go",
+            has_news=words != told,
+            why=f"{why}, {held}" if held else why,
         )
-        told = count
+        told = words
+
+
+def _holding(cluster: Cluster, nodes: Iterable[Object]) -> str:
+    """Return which users' pods hold nodes, for people; empty where none does."""
+    pods = evictable(cluster.list(kinds.POD).items, (one["metadata"]["name"] for one in nodes))
+    found = sorted(f"{one['metadata']['namespace']}/{one['metadata']['name']}" for one in pods)
+    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    return f"held by {', '.join(found[:_SHOWN])}{more}" if found else ""
 
 
 def _gpu_nodes(cluster: Cluster) -> tuple[Object, ...]:
