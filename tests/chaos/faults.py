@@ -71,11 +71,13 @@ def meet(
 
 
 def _walk(faults: Sequence[Fault], held: Mapping[str, Any]) -> tuple[Outcome, ...]:
-    """Live the life of faults of one kind and stage; where one fault hides others, another life is lived for those."""
-    found = {one.fault: one for one in _one_walk(faults, held)}
-    hidden = [one for one, what in found.items() if what.problem.startswith(NEVER_REACHED)]
-    if hidden and len(hidden) < len(faults):
-        found |= {one.fault: one for one in _one_walk(hidden, held)}
+    """Live the life of faults of one kind and stage; while one fault hides others, another life is lived for those."""
+    found: dict[Fault, Outcome] = {}
+    left: Sequence[Fault] = faults
+    while left:
+        found |= {one.fault: one for one in _one_walk(left, held)}
+        hidden = [one for one in left if found[one].problem.startswith(NEVER_REACHED)]
+        left = hidden if len(hidden) < len(left) else ()
     return tuple(found.values())
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 pytest.importorskip("moto", reason="needs lowtide[local]")
 
-from tests.chaos.faults import faults_in
-from tests.chaos.walks import CALL_FAULTS, judged, places_in
+from tests.chaos import faults
+from tests.chaos.faults import Fault, faults_in
+from tests.chaos.walks import CALL_FAULTS, NEVER_REACHED, judged, places_in
 from tests.chaos.world import Ran
 
 LIFE = {
@@ -54,3 +57,23 @@ def test_a_run_ends_right_where_it_goes_on_or_says_what_is_wrong(
     _, codes, words = CALL_FAULTS[kind]
     problem = judged(Ran(code=code, said=said), codes, words, "ssm:PutParameter lease")
     assert (problem == "") is is_right
+
+
+def test_faults_that_hide_each_other_are_each_met_in_a_life_of_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first fault ends the look, so the others behind it are met only without it."""
+
+    def lived(order: dict[str, Any], *_: object) -> dict[str, Any]:
+        first, *others = order["places"]["down"]
+        problems = {first: ""} | dict.fromkeys(others, f"{NEVER_REACHED}; 0: gone")
+        return {"problems": {"down": problems}, "orphans": []}
+
+    monkeypatch.setattr(faults, "lived", lived)
+    three = [
+        Fault(kind="lost answer of Kubernetes", stage="down", place=one)
+        for one in ("LIST pods", "GET deployments", "GET configmaps")
+    ]
+    assert [(one.fault, one.problem) for one in faults._walk(three, {})] == [
+        (one, "") for one in three
+    ]
