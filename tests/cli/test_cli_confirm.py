@@ -7,19 +7,7 @@ import pytest
 
 from lowtide.cli.confirm import confirmed, refuse_above
 from lowtide.model.errors import ChecksFailed, InputError
-
-
-class Terminal:
-    """A terminal at which somebody types."""
-
-    def __init__(self, answer: str) -> None:
-        self._answer = answer
-
-    def isatty(self) -> bool:
-        return True
-
-    def readline(self, *_: int) -> str:
-        return self._answer + "\n"
+from tests.terminal import Terminal
 
 
 def _asked(answer: str | None, monkeypatch: pytest.MonkeyPatch, *, yes: bool = False) -> None:

@@ -18,6 +18,7 @@ from lowtide.local.aws import faults
 from lowtide.model import names
 from tests.life import leftovers
 from tests.life.leftovers import client, tags
+from tests.terminal import Terminal
 
 if TYPE_CHECKING:
     from lowtide.local.serve import Serving
@@ -135,18 +136,8 @@ def test_data_is_not_deleted_without_the_cluster_s_name(
 def test_at_a_terminal_the_name_is_typed(
     typed: str, code: int, served: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Terminal:
-        def __init__(self) -> None:
-            self.lines = iter(["y\n", f"{typed}\n"])
-
-        def isatty(self) -> bool:
-            return True
-
-        def readline(self, *_: int) -> str:
-            return next(self.lines)
-
     leftovers.volume(tags({names.CLUSTER_TAG: NAME}))
-    monkeypatch.setattr("sys.stdin", Terminal())
+    monkeypatch.setattr("sys.stdin", Terminal("y", typed))
     assert run(["down", *BY_NAME, "--sweep", "--delete-volumes"]) == code
     assert len(client("ec2").describe_volumes()["Volumes"]) == (0 if code == 0 else 1)
 

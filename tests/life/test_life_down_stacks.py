@@ -19,12 +19,12 @@ from lowtide.app.this_process import this_process
 from lowtide.aws.live.account import Account
 from lowtide.aws.live.lease import Holder, Lease
 from lowtide.aws.live.stacks import Stacks
-from lowtide.cli.interrupts import Terminated
 from lowtide.cli.main import run
 from lowtide.local.aws import faults
 from lowtide.model import names
 from tests.life import leftovers
 from tests.life.leftovers import client, tags
+from tests.terminal import BROKEN_OFF
 
 if TYPE_CHECKING:
     from lowtide.local.serve import Serving
@@ -185,10 +185,7 @@ def test_of_two_runs_the_second_is_told_who_works_and_since_when(
     assert len(_names()) == 3
 
 
-@pytest.mark.parametrize(
-    ("how", "code", "word"),
-    [(KeyboardInterrupt, 130, "Interrupted."), (Terminated, 143, "Terminated.")],
-)
+@BROKEN_OFF
 def test_broken_off_it_says_the_line_that_goes_on(
     how: type[BaseException],
     code: int,

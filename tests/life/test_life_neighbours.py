@@ -17,6 +17,7 @@ from lowtide.model import names
 from lowtide.model.errors import AwsError
 from tests.life import leftovers
 from tests.life.leftovers import client
+from tests.terminal import Terminal
 
 if TYPE_CHECKING:
     from lowtide.local.serve import Serving
@@ -156,16 +157,9 @@ def _denied(_account: Account, _name: str) -> None:
 def test_at_a_terminal_it_is_said_before_the_question(
     served: Serving, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Terminal:
-        def isatty(self) -> bool:
-            return True
-
-        def readline(self, *_: int) -> str:
-            return "n\n"
-
     _made()
     faults.add(served.box, {"kind": "access-denied", "service": "eks", "operation": "ListClusters"})
-    monkeypatch.setattr("sys.stdin", Terminal())
+    monkeypatch.setattr("sys.stdin", Terminal("n"))
     assert run(list(DOWN)) == 2
     words = capsys.readouterr().err
     told = words.index(

@@ -15,10 +15,10 @@ pytest.importorskip("boto3")
 from lowtide.aws.live.account import Account
 from lowtide.aws.live.lease import Holder, Lease
 from lowtide.aws.live.stacks import StackRequest, Stacks
-from lowtide.cli.interrupts import Terminated
 from lowtide.cli.main import run
 from lowtide.local.aws import faults
 from lowtide.model import names
+from tests.terminal import BROKEN_OFF, Terminal
 
 if TYPE_CHECKING:
     from lowtide.local.serve import Serving
@@ -49,14 +49,7 @@ def test_without_a_terminal_and_without_yes_it_names_the_flag(
 def test_a_no_changes_nothing(
     served: Serving, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Terminal:
-        def isatty(self) -> bool:
-            return True
-
-        def readline(self, *_: int) -> str:
-            return "n\n"
-
-    monkeypatch.setattr("sys.stdin", Terminal())
+    monkeypatch.setattr("sys.stdin", Terminal("n"))
     assert run(["up"]) == 2
     assert "Nothing was changed" in capsys.readouterr().err
     assert _nothing_was_made()
@@ -207,10 +200,7 @@ def test_a_cluster_without_a_node_for_its_own_pods_is_refused(
     assert "No node group starts with a node" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("how", "code", "word"),
-    [(KeyboardInterrupt, 130, "Interrupted."), (Terminated, 143, "Terminated.")],
-)
+@BROKEN_OFF
 def test_broken_off_it_says_the_line_that_goes_on(
     how: type[BaseException],
     code: int,
